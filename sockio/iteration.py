@@ -1,0 +1,114 @@
+"""Going through a stream, line by line or block by block.
+
+An iteration keeps to one connection: the one there is when it begins, made for it if need be. It ends where that
+ends, and goes on with the next one only if asked to. No turn is held between items, and what has been received but not
+handed out stays in the stream: after ``break``, the next read has it.
+"""
+
+from __future__ import annotations
+
+from .checks import check_count, check_eol
+from .deadline import DEFAULT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+    from typing import Union
+
+    from .connection import Link
+    from .stream import Stream
+
+    Batch = Union[tuple[Link | None, Iterable[bytes]], None]
+
+
+class BaseStream:
+    """Asynchronous iteration over a stream. A subclass of your own implements `_read`.
+
+    Args:
+        tcp: the stream to read from.
+        reconnect: go on with the next connection when one has ended.
+    """
+
+    def __init__(self, tcp: Stream, reconnect: bool = False) -> None:
+        self.tcp = tcp
+        self.reconnect = reconnect
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        link: Link | None = None
+        while True:
+            batch = await self.next_batch(link)
+            if batch is None:
+                if not self.reconnect:
+                    return
+                link = None
+                continue
+            link, items = batch
+            for item in items:
+                yield item
+
+    async def __anext__(self) -> bytes:
+        async for item in self:
+            return item
+        raise StopAsyncIteration
+
+    async def next_batch(self, link: Link | None) -> Batch:
+        """Return the link that is being read and the next items; None when that link has ended.
+
+        Args:
+            link: the one that the iteration keeps to, None at its beginning.
+        """
+        try:
+            return await self._read_batch(link)
+        except EOFError as error:
+            if getattr(error, "partial", b""):
+                raise
+        except ConnectionError as error:
+            if link is None or not self.reconnect or isinstance(error, TimeoutError):
+                raise
+        return None
+
+    async def _read_batch(self, link: Link | None) -> tuple[Link | None, Iterable[bytes]]:
+        return link, [await self._read()]
+
+    async def _read(self) -> bytes:
+        """Return the next item; raise ConnectionEOFError where the stream ends."""
+        raise NotImplementedError
+
+
+class LineStream(BaseStream):
+    """Iteration by line; every line has its end.
+
+    Args:
+        tcp: the stream to read from.
+        eol: what ends a line, instead of the stream's ``eol``.
+        reconnect: go on with the next connection when one has ended.
+    """
+
+    def __init__(self, tcp: Stream, eol: bytes | None = None, reconnect: bool = False) -> None:
+        super().__init__(tcp, reconnect)
+        self.eol = None if eol is None else check_eol(eol)
+
+    async def _read_batch(self, link: Link | None) -> tuple[Link | None, Iterable[bytes]]:
+        eol = self.tcp.eol if self.eol is None else self.eol
+        return await self.tcp._call("iteration", DEFAULT, None, self.tcp._receive_line_batch, link, eol)
+
+
+class BlockStream(BaseStream):
+    """Iteration by block.
+
+    Args:
+        tcp: the stream to read from.
+        limit: the size of the blocks in bytes, or the bytes that end a block.
+        reconnect: go on with the next connection when one has ended.
+    """
+
+    def __init__(self, tcp: Stream, limit: int | bytes, reconnect: bool = False) -> None:
+        super().__init__(tcp, reconnect)
+        self.limit = check_eol(limit) if isinstance(limit, bytes) else check_count("limit", limit, 1)
+
+    async def _read_batch(self, link: Link | None) -> tuple[Link | None, Iterable[bytes]]:
+        receive = self.tcp._receive_line_batch if isinstance(self.limit, bytes) else self._receive_block
+        return await self.tcp._call("iteration", DEFAULT, None, receive, link, self.limit)
+
+    async def _receive_block(self, link: Link, deadline: float | None, size: int) -> tuple[Link, Iterable[bytes]]:
+        return link, [await self.tcp._receive_exactly(link, deadline, size)]

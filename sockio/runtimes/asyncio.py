@@ -1,0 +1,377 @@
+"""asyncio: the event loop watches the descriptor, and what arrives is kept ready for whoever asks.
+
+The transport is registered with the loop once and reads ahead, at most ``buffer_size`` bytes. It does not use
+asyncio's own transports: those want a running loop to close, complain when they are dropped, and cannot be taken
+across a fork. It runs on every loop that has ``add_reader``: on Windows that is the selector loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from .. import errors
+from ..errors import DeadlineExpired
+from .base import CHUNK_SIZE, Runtime, Transport, Waiter
+from .descriptor import CLOSED_BY_PEER, READABLE, Poller
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    from .base import HungUp
+    from .descriptor import Descriptor
+
+
+class ConnectionTimeoutError(errors.ConnectionTimeoutError, asyncio.TimeoutError):
+    """A call took too long; asyncio's own kind of time-out as well (the builtin one since Python 3.11)."""
+
+
+class ConnectionEOFError(errors.ConnectionEOFError, asyncio.IncompleteReadError):
+    """The stream ended before what was asked for was complete; asyncio's kind of it as well."""
+
+    expected = None
+
+
+class LimitError(errors.LimitError, asyncio.LimitOverrunError):
+    """What was asked for is longer than the limit; asyncio's kind of it as well."""
+
+    consumed = 0
+
+
+class Wait:
+    """One place where one task at a time waits for the loop, with a deadline.
+
+    The timer is set anew only when a deadline comes before it; one that fires early looks again. So a loop of
+    requests with the same timeout costs one timer in each such time, not one a request.
+    """
+
+    __slots__ = ("_deadline", "_future", "_loop", "_timer")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._future: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline: float | None = None
+
+    async def wait(self, deadline: float | None) -> None:
+        """Wait until `wake`."""
+        self._deadline = deadline
+        if deadline is not None:
+            if deadline <= self._loop.time():
+                raise DeadlineExpired
+            if self._timer is None:
+                self._timer = self._loop.call_at(deadline, self._look_at_clock)
+            elif self._timer.when() > deadline:
+                self._timer.cancel()
+                self._timer = self._loop.call_at(deadline, self._look_at_clock)
+        self._future = self._loop.create_future()
+        try:
+            await self._future
+        finally:
+            self._future = None
+
+    def wake(self) -> None:
+        """Let the waiting task, if any, go on."""
+        if self._future is not None and not self._future.done():
+            self._future.set_result(None)
+
+    def _look_at_clock(self) -> None:
+        self._timer = None
+        if self._future is None or self._future.done() or self._deadline is None:
+            return
+        if self._deadline <= self._loop.time():
+            self._future.set_exception(DeadlineExpired())
+        else:
+            self._timer = self._loop.call_at(self._deadline, self._look_at_clock)
+
+    def stop(self) -> None:
+        """Cancel the timer and wake who waits."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.wake()
+
+
+class AsyncioWaiter(Waiter):
+    """A task that waits for another one."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._set = False
+        self._wait = Wait(loop)
+
+    async def wait(self, deadline: float | None) -> None:
+        try:
+            if not self._set:
+                await self._wait.wait(deadline)
+        finally:
+            self._wait.stop()
+
+    def set(self) -> None:
+        self._set = True
+        self._wait.wake()
+
+
+class AsyncioTransport(Transport):
+    """A descriptor in the hands of an event loop.
+
+    Args:
+        descriptor: what to read from and write to.
+        buffer_size: reading ahead stops at so many bytes.
+    """
+
+    def __init__(self, descriptor: Descriptor, buffer_size: int) -> None:
+        self._descriptor = descriptor
+        self._buffer_size = buffer_size
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._chunks: deque[bytes] = deque()
+        self._buffered = 0
+        self._destination: memoryview | None = None
+        self._filled = 0
+        self._ended = False
+        self._error: OSError | None = None
+        self._paused = False
+        self._closed = False
+        self._hung_up: HungUp | None = None
+        self._reading = Wait(self._loop)
+        self._writing = Wait(self._loop)
+        self._poller = Poller(descriptor.number, READABLE | CLOSED_BY_PEER)
+        self._loop.add_reader(descriptor.number, self._on_readable)
+
+    def _on_readable(self) -> None:
+        """Take what has arrived, straight into the destination of who waits if there is one."""
+        try:
+            if self._destination is not None:
+                self._filled = self._descriptor.recv_into(self._destination)
+                self._destination = None
+                if not self._filled:
+                    self._end(None)
+            else:
+                chunk = self._descriptor.recv(CHUNK_SIZE)
+                if chunk:
+                    self._chunks.append(chunk)
+                    self._buffered += len(chunk)
+                    if self._buffered >= self._buffer_size:
+                        self._pause()
+                else:
+                    self._end(None)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._end(error)
+        self._reading.wake()
+
+    def _end(self, error: OSError | None) -> None:
+        self._ended = True
+        self._error = error
+        self._pause()
+        if self._hung_up is not None:
+            self._hung_up(error)
+
+    def _pause(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self._loop.remove_reader(self._descriptor.number)
+
+    def _resume(self) -> None:
+        if self._paused and not self._ended and not self._closed:
+            self._paused = False
+            self._loop.add_reader(self._descriptor.number, self._on_readable)
+
+    def arrived(self) -> object:
+        # The loop may not have come round to what has arrived since this task began to run.
+        return self._chunks or self._ended or self._closed or self._poller.poll_now()
+
+    def receive(self, deadline: float | None) -> bytes | Awaitable[bytes]:
+        return self._take_chunk() if self._chunks else self._receive(deadline)
+
+    async def _receive(self, deadline: float | None) -> bytes:
+        while not self._chunks:
+            self._check_end()
+            if self._ended:
+                return b""
+            await self._wait_readable(deadline)
+        return self._take_chunk()
+
+    async def _wait_readable(self, deadline: float | None) -> None:
+        try:
+            await self._reading.wait(deadline)
+        except DeadlineExpired:
+            if not self._poller.wait(0):
+                raise
+            self._on_readable()
+
+    def _take_chunk(self) -> bytes:
+        chunk = self._chunks.popleft()
+        self._buffered -= len(chunk)
+        if self._paused and self._buffered < self._buffer_size:
+            self._resume()
+        return chunk
+
+    async def receive_into(self, view: memoryview, deadline: float | None) -> int:
+        if self._chunks:
+            return self._copy_chunk(view)
+        self._check_end()
+        if self._ended:
+            return 0
+        self._filled = 0
+        self._destination = view
+        try:
+            while not self._filled and not self._ended:
+                await self._wait_readable(deadline)
+                self._check_end()
+        finally:
+            self._destination = None
+        return self._filled
+
+    def _copy_chunk(self, view: memoryview) -> int:
+        chunk = self._take_chunk()
+        count = min(len(chunk), len(view))
+        view[:count] = chunk[:count]
+        if count < len(chunk):
+            self._chunks.appendleft(chunk[count:])
+            self._buffered += len(chunk) - count
+        return count
+
+    def _check_end(self) -> None:
+        if self._closed:
+            raise ConnectionAbortedError("closed")
+        if self._error is not None:
+            raise self._error
+
+    def send(self, data: bytes | bytearray | memoryview, deadline: float | None) -> Awaitable[None] | None:
+        sent = self._send_now(data)
+        return None if sent == len(data) else self._send_rest(memoryview(data)[sent:], deadline)
+
+    async def _send_rest(self, rest: memoryview, deadline: float | None) -> None:
+        self._loop.add_writer(self._descriptor.number, self._writing.wake)
+        try:
+            while rest:
+                await self._writing.wait(deadline)
+                rest = rest[self._send_now(rest) :]
+        finally:
+            if not self._closed:
+                self._loop.remove_writer(self._descriptor.number)
+
+    def _send_now(self, data: bytes | bytearray | memoryview) -> int:
+        if self._closed:
+            raise ConnectionAbortedError("closed")
+        try:
+            return self._descriptor.send(data)
+        except BlockingIOError:
+            return 0
+
+    def receive_now(self) -> bytes | None:
+        if self._chunks:
+            return self._take_chunk()
+        if not self._ended and self._poller.wait(0):
+            self._on_readable()
+            if self._chunks:
+                return self._take_chunk()
+        self._check_end()
+        return b"" if self._ended else None
+
+    def in_waiting(self) -> int:
+        if not self._ended and not self._paused:
+            self._on_readable()
+        return self._buffered
+
+    def hung_up(self) -> bool:
+        return self._ended or self._closed or self._descriptor.hung_up()
+
+    def watch(self, hung_up: HungUp) -> None:
+        self._hung_up = hung_up
+
+    def shut_down(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        if self._loop.is_closed():
+            self._closed = True
+            self._descriptor.close()
+        elif threading.get_ident() == self._thread:
+            self._close()
+        else:
+            self._loop.call_soon_threadsafe(self._close)
+
+    def _close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._pause()
+        self._loop.remove_writer(self._descriptor.number)
+        self._reading.stop()
+        self._writing.stop()
+        self._descriptor.close()
+
+    def forget(self) -> None:
+        self._closed = True
+        self._descriptor.forget()
+
+
+class AsyncioRuntime(Runtime):
+    """Tasks of an asyncio event loop."""
+
+    name = "asyncio"
+    timeout_error = ConnectionTimeoutError
+    eof_error = ConnectionEOFError
+    limit_error = LimitError
+
+    def __init__(self) -> None:
+        self._spawned: set[asyncio.Task[Any]] = set()
+
+    def clock(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    home = staticmethod(asyncio.get_running_loop)
+
+    caller = staticmethod(asyncio.current_task)
+
+    def describe(self, caller: Any) -> str:
+        return "a callback" if caller is None else f"task {caller.get_name()!r}"
+
+    def waiter(self) -> Waiter:
+        return AsyncioWaiter(asyncio.get_running_loop())
+
+    def adopt(self, descriptor: Descriptor, buffer_size: int) -> Transport:
+        return AsyncioTransport(descriptor, buffer_size)
+
+    async def wait_writable(self, descriptor: Descriptor, deadline: float | None) -> None:
+        loop = asyncio.get_running_loop()
+        wait = Wait(loop)
+        loop.add_writer(descriptor.number, wait.wake)
+        try:
+            await wait.wait(deadline)
+        finally:
+            loop.remove_writer(descriptor.number)
+            wait.stop()
+
+    async def run_in_thread(self, deadline: float | None, function: Callable[..., Any], *args: Any) -> Any:
+        loop = asyncio.get_running_loop()
+        future = loop.run_in_executor(None, function, *args)
+        wait = Wait(loop)
+        future.add_done_callback(lambda _: wait.wake())
+        try:
+            if not future.done():
+                await wait.wait(deadline)
+            return future.result()
+        finally:
+            wait.stop()
+            future.cancel()
+
+    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._spawned.add(task)  # the loop itself holds its tasks weakly
+        task.add_done_callback(self._spawned.discard)
+
+    def invoke(self, callback: Callable[..., Any], *args: Any) -> Awaitable[Any] | None:
+        result = callback(*args)
+        return result if inspect.isawaitable(result) else None

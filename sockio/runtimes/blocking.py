@@ -1,0 +1,248 @@
+"""The calling thread waits: no loop, no hand-over, one system call where one is enough.
+
+None of these primitives suspends, so a coroutine of the core that is built on them runs to its end at the first
+``send``. That is what `run` does.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from ..errors import DeadlineExpired
+from .base import CHUNK_SIZE, Runtime, Transport, Waiter
+from .descriptor import CLOSED_BY_PEER, READABLE, WRITABLE, Poller
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+    from typing import Any, TypeVar
+
+    from .base import HungUp
+    from .descriptor import Descriptor
+
+    Result = TypeVar("Result")
+
+clock = time.monotonic
+
+#: The flag of code objects made by ``async def`` (inspect.CO_COROUTINE, which is slow to import).
+COROUTINE = 0x80
+
+
+def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine of the blocking runtime to its end in this thread, and return its result."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
+    coroutine.close()
+    raise RuntimeError(f"{coroutine!r} is waiting for something that the blocking runtime does not know")
+
+
+class BlockingWaiter(Waiter):
+    """A thread that waits for another one."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    async def wait(self, deadline: float | None) -> None:
+        if not self._event.wait(None if deadline is None else max(0, deadline - clock())):
+            raise DeadlineExpired
+
+    def set(self) -> None:
+        self._event.set()
+
+
+class BlockingTransport(Transport):
+    """Waits in the operating system: inside ``recv`` where that can be, otherwise with poll.
+
+    Args:
+        descriptor: what to read from and write to.
+    """
+
+    def __init__(self, descriptor: Descriptor) -> None:
+        self._descriptor = descriptor
+        self._recv = descriptor.recv
+        self._waits_in_recv = descriptor.set_blocking()
+        self._receive_timeout = 0.0
+        self._readable = Poller(descriptor.number, READABLE | CLOSED_BY_PEER, descriptor.alarm)
+        self._send_all = descriptor.send_all if self._waits_in_recv else None
+        self.arrived = self._readable.poll_now
+        self._writable = Poller(descriptor.number, WRITABLE, descriptor.alarm)
+        self._watched = False
+        self._ended = False
+
+    def receive(self, deadline: float | None) -> bytes:
+        if deadline is not None or self._receive_timeout or not self._waits_in_recv:
+            self._prepare_receive(deadline)
+        try:
+            return self._recv(CHUNK_SIZE)
+        except BlockingIOError:
+            raise DeadlineExpired from None
+
+    async def receive_into(self, view: memoryview, deadline: float | None) -> int:
+        self._prepare_receive(deadline)
+        try:
+            return self._descriptor.recv_into(view)
+        except BlockingIOError:
+            raise DeadlineExpired from None
+
+    def _prepare_receive(self, deadline: float | None) -> None:
+        """See to it that the next receive returns what has arrived, or waits by itself until the deadline."""
+        if not self._waits_in_recv:
+            self._wait(self._readable, deadline)
+            return
+        # Whole milliseconds, upwards: a loop of requests with one timeout then sets the same value every time,
+        # which costs nothing, where asking poll first would be a system call for each.
+        seconds = 0.0 if deadline is None else -(1000 * (clock() - deadline) // 1) / 1000
+        if seconds != self._receive_timeout:
+            if seconds <= 0 and deadline is not None:
+                self._wait(self._readable, deadline)
+            else:
+                self._descriptor.set_receive_timeout(seconds)
+                self._receive_timeout = seconds
+
+    def send(self, data: bytes | bytearray | memoryview, deadline: float | None) -> Awaitable[None] | None:
+        if deadline is None and self._send_all is not None:
+            self._send_all(data)
+            return None
+        sent = self._send_now(data)
+        return None if sent == len(data) else self._send_rest(memoryview(data)[sent:], deadline)
+
+    async def _send_rest(self, rest: memoryview, deadline: float | None) -> None:
+        while rest:
+            self._wait(self._writable, deadline)
+            rest = rest[self._send_now(rest) :]
+
+    def _send_now(self, data: bytes | bytearray | memoryview) -> int:
+        try:
+            return self._descriptor.send(data)
+        except BlockingIOError:
+            return 0
+
+    def _wait(self, poller: Poller, deadline: float | None) -> None:
+        """Wait for the descriptor to become readable or writable."""
+        ready = poller.wait(None if deadline is None else deadline - clock())
+        if self._ended:
+            raise ConnectionAbortedError("closed")
+        if not ready:
+            raise DeadlineExpired
+
+    def receive_now(self) -> bytes | None:
+        if not self._readable.wait(0):
+            return None
+        return self._recv(CHUNK_SIZE)
+
+    def in_waiting(self) -> int:
+        return self._descriptor.in_waiting()
+
+    def hung_up(self) -> bool:
+        return self._descriptor.hung_up()
+
+    def watch(self, hung_up: HungUp) -> None:
+        from . import watcher
+
+        self._watched = True
+        watcher.watch(self._descriptor, hung_up)
+
+    def shut_down(self) -> None:
+        self._ended = True
+        self._descriptor.shut_down()
+
+    def close(self) -> None:
+        self._ended = True
+        if self._watched:
+            from . import watcher
+
+            watcher.unwatch(self._descriptor)
+        self._descriptor.close()
+
+    def forget(self) -> None:
+        self._descriptor.forget()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class BlockingRuntime(Runtime):
+    """Threads that wait."""
+
+    name = "blocking"
+    suspends = False
+
+    def clock(self) -> float:
+        return clock()
+
+    async def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def home(self) -> object:
+        return None  # the process; a fork is noticed by the connection itself
+
+    caller = staticmethod(threading.get_ident)
+
+    def describe(self, caller: int) -> str:
+        for thread in threading.enumerate():
+            if thread.ident == caller:
+                return f"thread {thread.name!r}"
+        return "a thread that has ended"
+
+    def waiter(self) -> Waiter:
+        return BlockingWaiter()
+
+    def adopt(self, descriptor: Descriptor, buffer_size: int) -> Transport:
+        return BlockingTransport(descriptor)
+
+    async def wait_writable(self, descriptor: Descriptor, deadline: float | None) -> None:
+        seconds = None if deadline is None else deadline - clock()
+        if not Poller(descriptor.number, WRITABLE).wait(seconds):
+            raise DeadlineExpired
+
+    async def run_in_thread(self, deadline: float | None, function: Callable[..., Any], *args: Any) -> Any:
+        if deadline is None:
+            return function(*args)
+        outcome: list[tuple[Any, BaseException | None]] = []
+        done = threading.Event()
+
+        def work() -> None:
+            try:
+                outcome.append((function(*args), None))
+            except Exception as error:
+                outcome.append((None, error))
+            done.set()
+
+        thread = threading.Thread(target=work, name=f"sockio {function.__name__}")
+        thread.daemon = True
+        thread.start()
+        if not done.wait(max(0, deadline - clock())):
+            raise DeadlineExpired
+        value, error = outcome[0]
+        if error is not None:
+            raise error
+        return value
+
+    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        thread = threading.Thread(target=run, args=(coroutine,), name="sockio")
+        thread.daemon = True
+        thread.start()
+
+    def check_callback(self, name: str, callback: Any) -> None:
+        super().check_callback(name, callback)
+        function = callback
+        while hasattr(function, "func"):
+            function = function.func
+        code = getattr(function, "__code__", None) or getattr(getattr(function, "__call__", None), "__code__", None)
+        if code is not None and code.co_flags & COROUTINE:
+            raise TypeError(
+                f"{name} must be a plain function where calls block, not the coroutine function {callback!r}"
+            )
+
+    def invoke(self, callback: Callable[..., Any], *args: Any) -> None:
+        result = callback(*args)
+        if hasattr(result, "__await__"):
+            if hasattr(result, "close"):
+                result.close()
+            raise TypeError(f"{callback!r} gave {result!r}, which nobody awaits where calls block")
+
+    def may_pass(self, owner: int) -> bool:
+        return owner == threading.get_ident()

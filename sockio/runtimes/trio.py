@@ -1,0 +1,209 @@
+"""trio: tasks wait for the descriptor, and cancel scopes end the waiting."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import select
+import threading
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from ..errors import DeadlineExpired
+from .base import CHUNK_SIZE, Runtime, Transport, Waiter
+from .descriptor import CLOSED_BY_PEER, READABLE, Poller, reason
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    from .base import HungUp
+    from .descriptor import Descriptor
+
+
+async def wait_until(deadline: float | None, wait: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+    """Return ``await wait(*args)``, or raise DeadlineExpired when the deadline comes first."""
+    with trio.CancelScope(deadline=math.inf if deadline is None else deadline):
+        return await wait(*args)
+    raise DeadlineExpired
+
+
+class TrioWaiter(Waiter):
+    """A task that waits for another one."""
+
+    def __init__(self) -> None:
+        self._event = trio.Event()
+
+    async def wait(self, deadline: float | None) -> None:
+        await wait_until(deadline, self._event.wait)
+
+    def set(self) -> None:
+        self._event.set()
+
+
+class TrioTransport(Transport):
+    """A descriptor that trio tasks wait for."""
+
+    def __init__(self, descriptor: Descriptor) -> None:
+        self._descriptor = descriptor
+        self._poller = Poller(descriptor.number, READABLE | CLOSED_BY_PEER)
+        self.arrived = self._poller.poll_now
+        self._token = trio.lowlevel.current_trio_token()
+        self._thread = threading.get_ident()
+        self._closed = False
+
+    async def receive(self, deadline: float | None) -> bytes:
+        await self._wait_readable(deadline)
+        return self._descriptor.recv(CHUNK_SIZE)
+
+    async def receive_into(self, view: memoryview, deadline: float | None) -> int:
+        await self._wait_readable(deadline)
+        return self._descriptor.recv_into(view)
+
+    async def _wait_readable(self, deadline: float | None) -> None:
+        try:
+            await wait_until(deadline, self._wait, trio.lowlevel.wait_readable)
+        except DeadlineExpired:
+            if not self._poller.wait(0):
+                raise
+
+    async def _wait(self, wait: Callable[[int], Awaitable[None]]) -> None:
+        if self._closed:
+            raise ConnectionAbortedError("closed")
+        try:
+            await wait(self._descriptor.number)
+        except trio.ClosedResourceError:
+            raise ConnectionAbortedError("closed") from None
+
+    async def send(self, data: bytes | bytearray | memoryview, deadline: float | None) -> None:
+        await trio.lowlevel.checkpoint_if_cancelled()
+        rest = memoryview(data)
+        while rest:
+            sent = self._send_now(rest)
+            rest = rest[sent:]
+            if rest:
+                await wait_until(deadline, self._wait, trio.lowlevel.wait_writable)
+
+    def _send_now(self, data: memoryview) -> int:
+        if self._closed:
+            raise ConnectionAbortedError("closed")
+        try:
+            return self._descriptor.send(data)
+        except BlockingIOError:
+            return 0
+
+    def receive_now(self) -> bytes | None:
+        if not self._poller.wait(0):
+            return None
+        return self._descriptor.recv(CHUNK_SIZE)
+
+    def in_waiting(self) -> int:
+        return self._descriptor.in_waiting()
+
+    def hung_up(self) -> bool:
+        return self._closed or self._descriptor.hung_up()
+
+    def watch(self, hung_up: HungUp) -> None:
+        if hasattr(select, "epoll"):
+            trio.lowlevel.spawn_system_task(self._watch, hung_up, name="sockio watcher")
+
+    async def _watch(self, hung_up: HungUp) -> None:
+        """Wait for the hang-up alone: bytes that arrive are for those who read.
+
+        trio waits for readability, which unread bytes would satisfy; so it waits for an epoll object that is itself
+        readable when the peer has closed.
+        """
+        with select.epoll() as hang_up:
+            hang_up.register(self._descriptor.number, CLOSED_BY_PEER)
+            self._watching = hang_up
+            try:
+                await trio.lowlevel.wait_readable(hang_up.fileno())
+            except trio.ClosedResourceError:
+                return  # closed on this side
+            finally:
+                self._watching = None
+            events = hang_up.poll(0)
+        if events and not self._closed:
+            hung_up(reason(events[0][1]))
+
+    _watching: select.epoll | None = None
+
+    def shut_down(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        if threading.get_ident() == self._thread:
+            self._close()
+        else:
+            try:
+                self._token.run_sync_soon(self._close)
+            except trio.RunFinishedError:
+                self._closed = True
+                self._descriptor.close()
+
+    def _close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            trio.lowlevel.notify_closing(self._descriptor.number)
+            if self._watching is not None:
+                trio.lowlevel.notify_closing(self._watching.fileno())
+        except RuntimeError:
+            pass  # the trio run is over: nobody waits
+        self._descriptor.close()
+
+    def forget(self) -> None:
+        self._closed = True
+        self._descriptor.forget()
+
+
+class TrioRuntime(Runtime):
+    """Tasks of a trio run."""
+
+    name = "trio"
+
+    def clock(self) -> float:
+        return trio.current_time()
+
+    async def sleep(self, seconds: float) -> None:
+        await trio.sleep(seconds)
+
+    def home(self) -> object:
+        return trio.lowlevel.current_root_task()
+
+    def caller(self) -> Any:
+        return trio.lowlevel.current_task()
+
+    def describe(self, caller: Any) -> str:
+        return f"task {caller.name!r}"
+
+    def waiter(self) -> Waiter:
+        return TrioWaiter()
+
+    def adopt(self, descriptor: Descriptor, buffer_size: int) -> Transport:
+        return TrioTransport(descriptor)
+
+    async def wait_writable(self, descriptor: Descriptor, deadline: float | None) -> None:
+        await wait_until(deadline, trio.lowlevel.wait_writable, descriptor.number)
+
+    async def run_in_thread(self, deadline: float | None, function: Callable[..., Any], *args: Any) -> Any:
+        def call() -> Any:
+            return function(*args)
+
+        async def wait() -> Any:
+            return await trio.to_thread.run_sync(call, abandon_on_cancel=True)
+
+        return await wait_until(deadline, wait)
+
+    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        async def finish() -> None:
+            await coroutine
+
+        trio.lowlevel.spawn_system_task(finish)
+
+    def invoke(self, callback: Callable[..., Any], *args: Any) -> Awaitable[Any] | None:
+        result = callback(*args)
+        return result if inspect.isawaitable(result) else None

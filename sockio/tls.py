@@ -1,0 +1,162 @@
+"""TLS over any transport: written once, for every runtime.
+
+OpenSSL works on bytes in memory here (`ssl.SSLObject`), and this module carries them to and from the transport
+underneath.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+
+
+from .runtimes.base import CHUNK_SIZE, Transport
+from .turns import Turns
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    from .runtimes.base import HungUp, Runtime
+
+    Result = TypeVar("Result")
+
+
+def check_context(context: Any) -> ssl.SSLContext:
+    """Return the context to use for the ``ssl`` argument of a stream."""
+    if context is True:
+        return ssl.create_default_context()
+    if not isinstance(context, ssl.SSLContext):
+        raise TypeError(f"ssl must be True, False or an ssl.SSLContext, not {context!r}")
+    return context
+
+
+async def secure(
+    runtime: Runtime, transport: Transport, context: ssl.SSLContext, host: str, deadline: float | None
+) -> Transport:
+    """Do the TLS handshake over a fresh transport, and return the transport of what is inside.
+
+    Raises:
+        ssl.SSLError: no agreement, or a certificate that cannot be trusted. It is an OSError.
+        DeadlineExpired: the peer was too slow.
+    """
+    secured = TLSTransport(runtime, transport, context, host)
+    try:
+        await secured.handshake(deadline)
+    except BaseException:
+        transport.close()
+        raise
+    return secured
+
+
+class TLSTransport(Transport):
+    """What is inside a TLS connection."""
+
+    def __init__(self, runtime: Runtime, transport: Transport, context: ssl.SSLContext, host: str) -> None:
+        self._transport = transport
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        # One thread at a time inside OpenSSL, and what it has to say goes out in the order in which it said it.
+        self._inside = threading.Lock()
+        self._sending = Turns(runtime)
+        self._ended = False
+
+    async def handshake(self, deadline: float | None) -> None:
+        await self._operate(deadline, self._tls.do_handshake)
+
+    async def _operate(self, deadline: float | None, operation: Callable[..., Result], *args: Any) -> Result:
+        """Do an operation of OpenSSL's, fetching and carrying what it needs."""
+        while True:
+            with self._inside:
+                try:
+                    result = operation(*args)
+                    wanting = False
+                except ssl.SSLWantReadError:
+                    wanting = True
+            await self._flush(deadline)
+            if not wanting:
+                return result
+            data = self._transport.receive(deadline)
+            self._feed(data if isinstance(data, bytes) else await data)
+
+    async def _flush(self, deadline: float | None) -> None:
+        """Send what OpenSSL has to say."""
+        if not self._outgoing.pending:
+            return
+        async with self._sending.turn("TLS", deadline):
+            data = self._outgoing.read()
+            if data:
+                unsent = self._transport.send(data, deadline)
+                if unsent is not None:
+                    await unsent
+
+    def _feed(self, data: bytes) -> None:
+        with self._inside:
+            if data:
+                self._incoming.write(data)
+            else:
+                self._incoming.write_eof()
+                self._ended = True
+
+    def arrived(self) -> object:
+        return self._ended or self._tls.pending() or self._incoming.pending or self._transport.arrived()
+
+    async def receive(self, deadline: float | None) -> bytes:
+        try:
+            return await self._operate(deadline, self._tls.read, CHUNK_SIZE)
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            self._ended = True
+            return b""
+
+    async def receive_into(self, view: memoryview, deadline: float | None) -> int:
+        try:
+            return await self._operate(deadline, self._tls.read, len(view), view)
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            self._ended = True
+            return 0
+
+    async def send(self, data: bytes | bytearray | memoryview, deadline: float | None) -> None:
+        view = memoryview(data)
+        for start in range(0, len(view), CHUNK_SIZE):
+            await self._operate(deadline, self._write, view[start : start + CHUNK_SIZE])
+
+    def _write(self, data: memoryview) -> None:
+        # Into memory, so all of it is taken at once.
+        self._tls.write(data)
+
+    def receive_now(self) -> bytes | None:
+        while True:
+            try:
+                with self._inside:
+                    return self._tls.read(CHUNK_SIZE)
+            except ssl.SSLWantReadError:
+                data = self._transport.receive_now()
+                if data is None:
+                    return None
+                self._feed(data)
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                self._ended = True
+                return b""
+
+    def in_waiting(self) -> int:
+        """Return how many bytes are decrypted or can be now; those are kept by OpenSSL."""
+        with self._inside:
+            pending = self._tls.pending()
+        return pending or int(self._transport.in_waiting() > 0)
+
+    def hung_up(self) -> bool:
+        return self._ended or self._transport.hung_up()
+
+    def watch(self, hung_up: HungUp) -> None:
+        self._transport.watch(hung_up)
+
+    def shut_down(self) -> None:
+        self._transport.shut_down()
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def forget(self) -> None:
+        self._transport.forget()
