@@ -1,0 +1,35 @@
+"""CryoCon temperature controllers.
+
+::
+
+    from sockio.sio import TCP
+    from instruments.cryocon import CryoCon
+
+    cryo = CryoCon(TCP("192.168.1.123", 5000))
+    print(cryo.idn(), cryo["A"].temperature())
+"""
+
+from __future__ import annotations
+
+from .channel import Channel
+from .driver import CryoCon
+from .errors import CryoConError, ReplyError
+from .group import Group, Queued
+from .loop import Loop
+from .session import Identity
+from .tables import Curve, LogRecord, PIDEntry, PIDTable
+
+__all__ = [
+    "Channel",
+    "CryoCon",
+    "CryoConError",
+    "Curve",
+    "Group",
+    "Identity",
+    "LogRecord",
+    "Loop",
+    "PIDEntry",
+    "PIDTable",
+    "Queued",
+    "ReplyError",
+]
