@@ -118,8 +118,8 @@ class Buffer:
         self._data, self._searched = b"", 0
         return data
 
-    def take_lines(self, eol: bytes) -> Iterator[bytes]:
-        """Remove all complete lines, as they are consumed from the iterator that is returned.
+    def take_lines(self, eol: bytes) -> Iterator[bytes] | None:
+        """Remove all complete lines, as they are consumed from the iterator that is returned; None if there are none.
 
         Each line includes its ``eol``. Lines that have not been consumed yet are still in the buffer: `len`
         counts them, and what takes or looks at anything but a line at the front ends the iterator. Lines that
@@ -131,7 +131,7 @@ class Buffer:
                 return unconsumed
             self._unsplit()
         if self._find(eol) < 0:
-            return iter(())
+            return None
         data = self._slice(len(self._data))
         if eol == b"\n":
             lines = io.BytesIO(data).readlines()

@@ -11,7 +11,6 @@ for somebody's read, plain writes go on.
 
 from __future__ import annotations
 
-import logging
 import os
 import weakref
 from collections import deque
@@ -19,7 +18,7 @@ from contextvars import ContextVar
 
 from .buffer import Buffer
 from .checks import check_count
-from .deadline import DEFAULT, check_timeout
+from .deadline import DEFAULT, check_timeout, sooner
 from .errors import DeadlineExpired, ProtocolError
 from .retry import check_retry
 from .turns import Ticket, Turns
@@ -27,6 +26,7 @@ from .turns import Ticket, Turns
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from logging import Logger
     from typing import Any, TypeVar
 
     from .checks import Data
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from .runtimes.base import Runtime, Transport
 
     Result = TypeVar("Result")
-
-log = logging.getLogger("sockio")
 
 _NOWHERE = object()
 
@@ -84,15 +82,15 @@ class Link:
 class CallbackPass:
     """Lets a callback, and the tasks that it starts, use the link that is being set up, for as long as it runs."""
 
-    __slots__ = ("connection", "link", "outer", "owner", "turns", "valid")
+    __slots__ = ("connection", "deadline", "link", "outer", "owner", "turns")
 
-    def __init__(self, connection: Connection, link: Link, outer: CallbackPass | None) -> None:
+    def __init__(self, connection: Connection, link: Link, deadline: float | None, outer: CallbackPass | None) -> None:
         self.connection = connection
         self.link = link
+        self.deadline = deadline
         self.outer = outer
         self.owner = connection.runtime.caller()
         self.turns = Turns(connection.runtime)
-        self.valid = True
 
 
 _callback_pass: ContextVar[CallbackPass | None] = ContextVar("sockio callback pass", default=None)
@@ -133,7 +131,6 @@ class Connection:
         self.quiet = check_timeout("quiet", quiet)
         self.retry = check_retry(retry)
         self.connection_counter = 0
-        self.log = log
         self._home: object = _NOWHERE
         self._turns = Turns(self.runtime)
         self._opening = Turns(self.runtime)
@@ -156,6 +153,15 @@ class Connection:
         if link is not None:
             link.transport.close()
 
+    @property
+    def log(self) -> Logger:
+        """Where the stream logs: a child of the logger "sockio" that is named after the resource."""
+        import logging  # slow to import, and seldom used
+
+        scheme, _, location = self.resource.partition("://")
+        kind = {"tcp": "TCP", "tls": "TCP", "unix": "Unix"}.get(scheme, "Serial")
+        return logging.getLogger(f"sockio.{kind}({location})")
+
     async def _open_transport(self, deadline: float | None) -> Transport:
         """Make a connection, once. Raises DeadlineExpired and the system's OSErrors."""
         raise NotImplementedError
@@ -174,7 +180,9 @@ class Connection:
         if timeout is DEFAULT:
             timeout = self.timeout if self.connection_timeout is None else self.connection_timeout
         self._settle()
-        ticket = Ticket("open", self.runtime.caller(), True, True)
+        if self._callback is not None and self._passes() is not None:
+            raise self._open_already()  # its turn would not come before this callback has returned
+        ticket = Ticket("open", self.runtime.caller())
         opening = self._opening
         try:
             try:
@@ -182,14 +190,16 @@ class Connection:
                 if not opening.enter(ticket):
                     await self._wait_turn(opening, ticket, deadline)
                 if self.connected():
-                    raise ConnectionError(f"{self}: is open already; close it first to connect anew")
+                    raise self._open_already()
                 await self._connect(deadline)
             finally:
                 opening.leave(ticket)
         finally:
-            if ticket in opening.queue:
-                opening.leave(ticket)
+            opening.leave(ticket)
             self._report_ended()
+
+    def _open_already(self) -> ConnectionError:
+        return ConnectionError(f"{self}: is open already; close it first to connect anew")
 
     async def close(self) -> None:
         """Close the connection, if there is one. A call that is using it ends with a ConnectionAbortedError.
@@ -226,7 +236,7 @@ class Connection:
         method: str,
         timeout: Timeout,
         data: Data | None,
-        receive: Callable[..., Awaitable[Result]] | None,
+        receive: Callable[..., bytes | Awaitable[Result]] | None,
         only: Link | None,
         *args: Any,
     ) -> Result:
@@ -236,7 +246,8 @@ class Connection:
             method: the name of the public method, for errors.
             timeout: seconds, None or DEFAULT.
             data: what to send; None for a plain read.
-            receive: ``receive(link, deadline, *args)`` receives and returns the reply; None for a plain write.
+            receive: ``receive(link, deadline, *args)`` receives the reply, and returns it if it is bytes and came
+                without waiting, otherwise what is to be awaited for it; None for a plain write.
             only: if given, use no other link than this.
 
         Raises:
@@ -247,7 +258,11 @@ class Connection:
         runtime = self.runtime
         if runtime.suspends and runtime.home() is not self._home:
             self._settle()
-        ticket = Ticket(method, runtime.caller(), receive is not None, data is not None)
+        ticket = Ticket(method, runtime.caller())
+        if receive is None:
+            ticket.reads = False
+        if data is None:
+            ticket.writes = False
         turns = self._turns
         current = None if self._callback is None else self._passes()
         if current is not None:
@@ -257,6 +272,8 @@ class Connection:
                 if timeout is DEFAULT:
                     timeout = self.timeout
                 deadline = None if timeout is None else self._deadline(timeout)
+                if current is not None:
+                    deadline = sooner(deadline, current.deadline)
                 if not turns.enter(ticket):
                     await self._wait_turn(turns, ticket, deadline)
                 link = self._link if current is None else current.link
@@ -284,19 +301,26 @@ class Connection:
                     link.writer = None
                 if receive is None:
                     return None  # type: ignore[return-value]
-                reply = await receive(link, deadline, *args)
+                reply: Any = receive(link, deadline, *args)
+                if not isinstance(reply, bytes):
+                    reply = await reply
                 link.reader = None
                 return reply
             except BaseException as error:
                 failure = self._fail(ticket, timeout, error)
-                if failure is error:
-                    raise
-                raise failure from None
+                try:
+                    if failure is error:
+                        raise
+                    raise failure from None
+                finally:
+                    # Its traceback holds this frame: a cycle would keep a dropped connection open.
+                    del failure
             finally:
                 turns.leave(ticket)
         finally:
-            # An interrupt may have come in the middle of the lines above.
-            if turns.queue and ticket in turns.queue:
+            ticket.link = None  # a link that is out of step holds the ticket: no cycles
+            # An interrupt may have come in the middle of the lines above, so those who wait are woken again.
+            if turns.queue:
                 turns.leave(ticket)
             if self._ended:
                 self._report_ended()
@@ -344,8 +368,23 @@ class Connection:
         if link is not None and self._look_at(link, ticket):
             if only is None or link is only:
                 return link, deadline
+            ticket.link = None
         elif only is None and renewable:
-            return await self._renew(link, ticket, deadline)
+            ticket.link = None
+            if link is not None and self.auto_reconnect and (self.on_connection_lost or self.on_eof_received):
+                # Told before on_connection_made of the next one; not while holding a turn, which callbacks may want.
+                self._retire(link, link.error)
+                self._turns.leave(ticket)
+                self._report_ended()
+                if not self._turns.enter(ticket):
+                    await self._wait_turn(self._turns, ticket, deadline)
+                return await self._see_to(self._link, ticket, only, renewable, deadline)
+            link, deadline = await self._renew(link, ticket, deadline)
+            # Something may have come unasked while on_connection_made was running, or the peer may have gone again.
+            if self._look_at(link, ticket):
+                return link, deadline
+            self._retire(link, link.error)
+        ticket.link = None
         raise self._gone(link if only is None else only, ticket.method)
 
     def _look_at(self, link: Link, ticket: Ticket) -> bool:
@@ -355,9 +394,9 @@ class Connection:
         """
         if (link.reader is not None and ticket.reads) or (link.writer is not None and ticket.writes):
             # The call that left its ticket there was torn away in the middle.
+            self._part_with(link)
             link.reader = None if ticket.reads else link.reader
             link.writer = None if ticket.writes else link.writer
-            self._out_of_step = True
             return False
         if link.closed:
             return False
@@ -366,6 +405,7 @@ class Connection:
                 return link.ready and not link.transport.hung_up()
             if not ticket.writes and link.buffer:
                 return True
+            ticket.link = link  # what is taken from it now must not get lost
             chunk = link.transport.receive_now()
             if chunk is None and not link.buffer:
                 return link.ready
@@ -408,13 +448,16 @@ class Connection:
         started = self.runtime.clock()
         limit = deadline if self.connection_timeout is None else started + self.connection_timeout
         opening = self._opening
-        place = Ticket(ticket.method, ticket.owner, True, True)
+        place = Ticket(ticket.method, ticket.owner)
         try:
-            if not opening.enter(place):
-                await self._wait_turn(opening, place, limit)
-            fresh = self._link
-            if fresh is None or fresh is link or not fresh.ready:
-                fresh = await self._connect(limit)
+            try:
+                if not opening.enter(place):
+                    await self._wait_turn(opening, place, limit)
+                fresh = self._link
+                if fresh is None or fresh is link or not fresh.ready:
+                    fresh = await self._connect(limit)
+            finally:
+                opening.leave(place)
         finally:
             opening.leave(place)
         if deadline is not None and self.connection_timeout is not None:
@@ -444,14 +487,17 @@ class Connection:
             if self.on_connection_lost is not None or self.on_eof_received is not None:
                 transport.watch(_hang_up_notice(self, link))
             if self.on_connection_made is not None:
-                await self._tell_connection_made(link, self.on_connection_made)
-            if link.error is not None:
-                raise ConnectionAbortedError(f"{self}: lost again while on_connection_made was running: {link.error}")
+                await self._tell_connection_made(link, self.on_connection_made, deadline)
             if closings != self._closings:
                 raise ConnectionAbortedError(f"{self}: closed while connecting")
+            if link.closed:
+                late = deadline is not None and self.runtime.clock() >= deadline
+                kind = self.runtime.timeout_error if late else ConnectionAbortedError
+                raise kind(f"{self}: lost again while on_connection_made was running")
             self.connection_counter += 1
             self._link = link
         except BaseException as error:
+            self._callback = None
             self._retire(link, error)
             raise
         return link
@@ -477,7 +523,7 @@ class Connection:
                 await self.runtime.sleep(delay)
                 attempt += 1
         except DeadlineExpired:
-            last = "no answer" if refusal is None else str(refusal)
+            last = "no answer" if refusal is None else refusal.strerror or str(refusal)
             raise self.runtime.timeout_error(
                 f"{self}: no connection in time: {attempt} attempt(s), the last one: {last}"
             ) from refusal
@@ -512,43 +558,53 @@ class Connection:
         if link is None:
             return error
         sending = link.writer is ticket
-        if sending:
-            link.writer = None
-        if link.reader is ticket:
-            link.reader = None
         if not ticket.writes and isinstance(error, ProtocolError):
+            link.reader = None
             return error
         failure = error
         received = b"" if sending else link.buffer.peek(64)
         if isinstance(error, DeadlineExpired):
             doing = "sending" if sending else f"receiving; so far came {received!r}" if received else "receiving"
-            failure = self.runtime.timeout_error(f"{self}: {ticket.method} timed out after {timeout} s {doing}")
+            when = "with the call that connects" if timeout is None else f"after {timeout} s"
+            failure = self.runtime.timeout_error(f"{self}: {ticket.method} timed out {when} {doing}")
         elif link.closed and isinstance(error, (OSError, EOFError)):
             failure = ConnectionAbortedError(f"{self}: was closed while {ticket.method} was running")
-        self._out_of_step = True
+        self._part_with(link)
+        if sending:
+            link.writer = None
+        if link.reader is ticket:
+            link.reader = None
         self._retire(link, failure)
         return failure
 
-    def _retire(self, link: Link, error: BaseException | None) -> None:
-        """Give a link up. Its descriptor is closed now, or by the call that is still inside it."""
-        if link.error is None and not link.closed and isinstance(error, Exception):
-            link.error = error
-        link.ready = False
-        link.closed = True
+    def _part_with(self, link: Link) -> None:
+        """Let no other call use a link that is out of step. Until then its tickets tell that it is."""
+        self._out_of_step = True
         if self._link is link:
             self._link = None
+
+    def _retire(self, link: Link, error: BaseException | None) -> None:
+        """Give a link up. Its descriptor is closed now, or by the call that is still inside it."""
+        if self._link is link:
+            self._link = None
+        first = not link.closed
+        link.ready = False
+        link.closed = True
         if link.reader is not None or link.writer is not None:
             self._out_of_step = True
             link.transport.shut_down()
         else:
             link.transport.close()
+        if first and link.error is None and isinstance(error, Exception):
+            link.error = error
         self._ended.append(link)
 
     def _note_hang_up(self, link: Link, error: BaseException | None) -> None:
         """The peer has gone. What it has sent before can still be read."""
         link.ready = False
         if link.error is None:
-            link.error = self._end_of_stream(b"", "the peer closed the connection") if error is None else error
+            end = self._end_of_stream(b"", "the peer closed the connection") if error is None else error
+            link.error = end.with_traceback(None)  # which may hold the link: no cycles
 
     def _end_of_stream(self, partial: bytes, message: str) -> EOFError:
         return self.runtime.eof_error(f"{self}: {message}", partial)
@@ -559,13 +615,13 @@ class Connection:
         """Return the pass of the callback from which the stream is being used, None anywhere else."""
         current = _callback_pass.get()
         while current is not None:
-            if current.connection is self and current.valid and self.runtime.may_pass(current.owner):
+            if current is self._callback and self.runtime.may_pass(current.owner):
                 return current
             current = current.outer
         return None
 
-    async def _tell_connection_made(self, link: Link, callback: Callable[[], Any]) -> None:
-        current = CallbackPass(self, link, _callback_pass.get())
+    async def _tell_connection_made(self, link: Link, callback: Callable[[], Any], deadline: float | None) -> None:
+        current = CallbackPass(self, link, deadline, _callback_pass.get())
         before = _callback_pass.set(current)
         self._callback = current
         try:
@@ -575,9 +631,16 @@ class Connection:
         except Exception:
             self.log.exception("%s: on_connection_made failed", self)
         finally:
-            current.valid = False
             self._callback = None
             _callback_pass.reset(before)
+        if current.turns.queue:
+            # Tasks that the callback has started are in the middle of their calls.
+            ticket = Ticket("on_connection_made", current.owner)
+            try:
+                if not current.turns.enter(ticket):
+                    await self._wait_turn(current.turns, ticket, deadline)
+            finally:
+                current.turns.leave(ticket)
 
     def _report_ended(self) -> None:
         """Tell the callbacks of links that have ended, each once."""
@@ -597,6 +660,8 @@ class Connection:
             error = None
         else:
             error = link.error
+        # Its traceback holds the call that failed, and so the connection: no cycles.
+        link.error = None if error is None else ConnectionError(str(error))
         if self.on_connection_lost is not None:
             self._tell(self.on_connection_lost, error)
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     Timeout = Union[float, None, "Default"]
 
+#: A limit of so many seconds (a hundred years) or more is none: infinity has no place in a system call.
+LONGEST = 100 * 365 * 86400.0
+
 
 class Default:
     """Stands for "what the stream was constructed with"."""
@@ -37,7 +40,7 @@ def check_timeout(name: str, timeout: Any) -> float | None:
         raise TypeError(f"{name} must be a number of seconds or None, not {timeout!r}")
     if not timeout >= 0:
         raise ValueError(f"{name} must be zero or more seconds, or None for no limit, not {timeout!r}")
-    return timeout
+    return timeout if timeout < LONGEST else None
 
 
 def sooner(one: float | None, other: float | None) -> float | None:

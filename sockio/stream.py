@@ -17,7 +17,7 @@ from .runtimes.base import CHUNK_SIZE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Iterable
     from typing import Any, TypeVar
 
     from .checks import Data
@@ -206,7 +206,8 @@ class Stream(Connection):
         timeout: Timeout = DEFAULT,
     ) -> list[bytes]:
         """Send the lines in one go and read *n* lines; as many as were sent if *n* is None."""
-        request = join(lines := list(lines))
+        lines = list(lines)
+        request = join(lines)
         n = len(lines) if n is None else check_count("n", n, 0)
         return await self._call("writelines_readlines", timeout, request, self._receive_lines, None, n, self._eol(eol))
 
@@ -243,17 +244,26 @@ class Stream(Connection):
         so_far = f" after {len(partial)} bytes: {partial[:64]!r}" if partial else ""
         return self._end_of_stream(partial, f"the peer closed the connection{so_far}")
 
-    async def _receive_line(self, link: Link, deadline: float | None, eol: bytes) -> bytes:
+    def _receive_line(self, link: Link, deadline: float | None, eol: bytes) -> bytes | Awaitable[bytes]:
+        if link.buffer:
+            return self._receive_rest_of_line(link, deadline, eol, None)
+        # Most often the reply is all that comes, and need not go through the buffer.
+        chunk = link.transport.receive(deadline)
+        if isinstance(chunk, bytes) and chunk.endswith(eol) and len(chunk) <= self.buffer_size:
+            if chunk.find(eol) + len(eol) == len(chunk):
+                return chunk
+        return self._receive_rest_of_line(link, deadline, eol, chunk)
+
+    async def _receive_rest_of_line(
+        self, link: Link, deadline: float | None, eol: bytes, chunk: bytes | Awaitable[bytes] | None
+    ) -> bytes:
+        """Receive a line that begins with what the buffer has, or else with *chunk*."""
         buffer = link.buffer
-        if not buffer:
-            # Most often the reply is all that comes: it need not go through the buffer.
-            chunk = link.transport.receive(deadline)
+        if chunk is not None:
             if not isinstance(chunk, bytes):
                 chunk = await chunk
             if not chunk:
                 raise self._cut_short(b"")
-            if chunk.find(eol) + len(eol) == len(chunk) <= self.buffer_size and chunk.endswith(eol):
-                return chunk
             buffer.append(chunk)
         while True:
             line = buffer.take_until(eol)
@@ -276,7 +286,8 @@ class Stream(Connection):
         lines: list[bytes] = []
         try:
             while len(lines) < n:
-                lines.append(await self._receive_line(link, deadline, eol))
+                line = self._receive_line(link, deadline, eol)
+                lines.append(line if isinstance(line, bytes) else await line)
         except EOFError as error:
             partial: bytes = getattr(error, "partial", b"")
             raise self._cut_short(b"".join(lines) + partial) from None
@@ -333,11 +344,10 @@ class Stream(Connection):
 
     async def _receive_into(self, link: Link, deadline: float | None, view: memoryview) -> None:
         received = link.buffer.take_into(view)
-        while received < len(view):
-            count = await link.transport.receive_into(view[received:], deadline)
-            if not count:
-                raise self._cut_short(bytes(view[:received]))
-            received += count
+        if received < len(view):
+            received += await link.transport.receive_into(view[received:], deadline)
+        if received < len(view):
+            raise self._cut_short(bytes(view[:received]))
 
     async def _receive_available(self, link: Link, deadline: float | None) -> bytes:
         buffer = link.buffer

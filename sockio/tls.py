@@ -9,7 +9,6 @@ from __future__ import annotations
 import ssl
 import threading
 
-
 from .runtimes.base import CHUNK_SIZE, Transport
 from .turns import Turns
 

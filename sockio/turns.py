@@ -21,23 +21,22 @@ if TYPE_CHECKING:
 
 
 class Ticket:
-    """One call in the queue.
+    """One call in the queue; by default an exchange, which needs both turns.
 
     Args:
         method: what is being called, for messages.
         owner: who calls it, as `Runtime.caller` says.
-        reads: whether it needs the reading turn.
-        writes: whether it needs the writing turn.
     """
 
+    #: Whether it needs the reading turn, and the writing turn.
+    reads = True
+    writes = True
     waiter: Waiter | None = None
     link: Any = None
 
-    def __init__(self, method: str, owner: Any, reads: bool, writes: bool) -> None:
+    def __init__(self, method: str, owner: Any) -> None:
         self.method = method
         self.owner = owner
-        self.reads = reads
-        self.writes = writes
 
 
 class Turns:
@@ -78,6 +77,7 @@ class Turns:
             queue.remove(ticket)
         except ValueError:
             pass  # has left before
+        ticket.owner = None  # a task holds its error, whose traceback holds the ticket: no cycles
         if queue:
             for other in self._whose():
                 if other.waiter is not None:
@@ -110,7 +110,7 @@ class Turns:
 
     def turn(self, method: str, deadline: float | None = None) -> Turn:
         """Return a context manager that holds the whole turn: ``async with turns.turn("name"): …``."""
-        return Turn(self, Ticket(method, self._runtime.caller(), True, True), deadline)
+        return Turn(self, Ticket(method, self._runtime.caller()), deadline)
 
 
 class Turn:

@@ -144,25 +144,31 @@ class AsyncioTransport(Transport):
     def _on_readable(self) -> None:
         """Take what has arrived, straight into the destination of who waits if there is one."""
         try:
-            if self._destination is not None:
-                self._filled = self._descriptor.recv_into(self._destination)
-                self._destination = None
-                if not self._filled:
-                    self._end(None)
-            else:
-                chunk = self._descriptor.recv(CHUNK_SIZE)
-                if chunk:
-                    self._chunks.append(chunk)
-                    self._buffered += len(chunk)
-                    if self._buffered >= self._buffer_size:
-                        self._pause()
-                else:
-                    self._end(None)
+            if self._destination is not None and self._filled < len(self._destination):
+                self._fill(self._destination)
+                return
+            chunk = self._descriptor.recv(CHUNK_SIZE)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
             self._end(error)
+            return
+        if not chunk:
+            self._end(None)
+            return
+        self._chunks.append(chunk)
+        self._buffered += len(chunk)
+        if self._buffered >= self._buffer_size:
+            self._pause()
         self._reading.wake()
+
+    def _fill(self, destination: memoryview) -> None:
+        count = self._descriptor.recv_into(destination[self._filled :])
+        self._filled += count
+        if not count:
+            self._end(None)
+        elif self._filled == len(destination):
+            self._reading.wake()
 
     def _end(self, error: OSError | None) -> None:
         self._ended = True
@@ -170,6 +176,7 @@ class AsyncioTransport(Transport):
         self._pause()
         if self._hung_up is not None:
             self._hung_up(error)
+        self._reading.wake()
 
     def _pause(self) -> None:
         if not self._paused:
@@ -190,8 +197,7 @@ class AsyncioTransport(Transport):
 
     async def _receive(self, deadline: float | None) -> bytes:
         while not self._chunks:
-            self._check_end()
-            if self._ended:
+            if self._at_end():
                 return b""
             await self._wait_readable(deadline)
         return self._take_chunk()
@@ -212,20 +218,20 @@ class AsyncioTransport(Transport):
         return chunk
 
     async def receive_into(self, view: memoryview, deadline: float | None) -> int:
-        if self._chunks:
-            return self._copy_chunk(view)
-        self._check_end()
-        if self._ended:
-            return 0
+        received = 0
+        while self._chunks and received < len(view):
+            received += self._copy_chunk(view[received:])
+        if received == len(view) or self._at_end():
+            return received
+        # From here on the loop's callback receives into the view, and wakes this task when it is full.
+        self._destination = view[received:]
         self._filled = 0
-        self._destination = view
         try:
-            while not self._filled and not self._ended:
+            while self._filled < len(self._destination) and not self._at_end():
                 await self._wait_readable(deadline)
-                self._check_end()
+            return received + self._filled
         finally:
             self._destination = None
-        return self._filled
 
     def _copy_chunk(self, view: memoryview) -> int:
         chunk = self._take_chunk()
@@ -236,11 +242,14 @@ class AsyncioTransport(Transport):
             self._buffered += len(chunk) - count
         return count
 
-    def _check_end(self) -> None:
+    def _at_end(self) -> bool:
+        """Tell whether the stream has ended; raise the error with which it did, if any."""
         if self._closed:
             raise ConnectionAbortedError("closed")
         if self._error is not None:
-            raise self._error
+            # A new one: its traceback will hold whoever holds this transport, and it may be raised again.
+            raise type(self._error)(*self._error.args)
+        return self._ended
 
     def send(self, data: bytes | bytearray | memoryview, deadline: float | None) -> Awaitable[None] | None:
         sent = self._send_now(data)
@@ -271,8 +280,7 @@ class AsyncioTransport(Transport):
             self._on_readable()
             if self._chunks:
                 return self._take_chunk()
-        self._check_end()
-        return b"" if self._ended else None
+        return b"" if self._at_end() else None
 
     def in_waiting(self) -> int:
         if not self._ended and not self._paused:

@@ -68,7 +68,7 @@ class Transport(ABC):
 
     @abstractmethod
     async def receive_into(self, view: memoryview, deadline: float | None) -> int:
-        """Receive straight into *view* (not empty), and return how many bytes; 0 at the end of the stream."""
+        """Receive straight into *view* until it is full; return how many bytes, fewer only at the end of the stream."""
 
     @abstractmethod
     def send(self, data: bytes | bytearray | memoryview, deadline: float | None) -> Awaitable[None] | None:

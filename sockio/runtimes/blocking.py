@@ -11,6 +11,7 @@ import time
 
 from ..errors import DeadlineExpired
 from .base import CHUNK_SIZE, Runtime, Transport, Waiter
+from .callbacks import refuse_awaitable, refuse_coroutine_function
 from .descriptor import CLOSED_BY_PEER, READABLE, WRITABLE, Poller
 
 TYPE_CHECKING = False
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     Result = TypeVar("Result")
 
 clock = time.monotonic
-
-#: The flag of code objects made by ``async def`` (inspect.CO_COROUTINE, which is slow to import).
-COROUTINE = 0x80
 
 
 def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
@@ -81,11 +79,17 @@ class BlockingTransport(Transport):
             raise DeadlineExpired from None
 
     async def receive_into(self, view: memoryview, deadline: float | None) -> int:
-        self._prepare_receive(deadline)
-        try:
-            return self._descriptor.recv_into(view)
-        except BlockingIOError:
-            raise DeadlineExpired from None
+        received = 0
+        while received < len(view):
+            self._prepare_receive(deadline)
+            try:
+                count = self._descriptor.recv_into(view[received:])
+            except BlockingIOError:
+                raise DeadlineExpired from None
+            if not count:
+                break
+            received += count
+        return received
 
     def _prepare_receive(self, deadline: float | None) -> None:
         """See to it that the next receive returns what has arrived, or waits by itself until the deadline."""
@@ -95,12 +99,11 @@ class BlockingTransport(Transport):
         # Whole milliseconds, upwards: a loop of requests with one timeout then sets the same value every time,
         # which costs nothing, where asking poll first would be a system call for each.
         seconds = 0.0 if deadline is None else -(1000 * (clock() - deadline) // 1) / 1000
-        if seconds != self._receive_timeout:
-            if seconds <= 0 and deadline is not None:
-                self._wait(self._readable, deadline)
-            else:
-                self._descriptor.set_receive_timeout(seconds)
-                self._receive_timeout = seconds
+        if seconds <= 0 and deadline is not None:
+            self._wait(self._readable, deadline)
+        elif seconds != self._receive_timeout:
+            self._descriptor.set_receive_timeout(seconds)
+            self._receive_timeout = seconds
 
     def send(self, data: bytes | bytearray | memoryview, deadline: float | None) -> Awaitable[None] | None:
         if deadline is None and self._send_all is not None:
@@ -159,9 +162,6 @@ class BlockingTransport(Transport):
 
     def forget(self) -> None:
         self._descriptor.forget()
-
-    def __del__(self) -> None:
-        self.close()
 
 
 class BlockingRuntime(Runtime):
@@ -228,21 +228,10 @@ class BlockingRuntime(Runtime):
 
     def check_callback(self, name: str, callback: Any) -> None:
         super().check_callback(name, callback)
-        function = callback
-        while hasattr(function, "func"):
-            function = function.func
-        code = getattr(function, "__code__", None) or getattr(getattr(function, "__call__", None), "__code__", None)
-        if code is not None and code.co_flags & COROUTINE:
-            raise TypeError(
-                f"{name} must be a plain function where calls block, not the coroutine function {callback!r}"
-            )
+        refuse_coroutine_function(name, callback)
 
     def invoke(self, callback: Callable[..., Any], *args: Any) -> None:
-        result = callback(*args)
-        if hasattr(result, "__await__"):
-            if hasattr(result, "close"):
-                result.close()
-            raise TypeError(f"{callback!r} gave {result!r}, which nobody awaits where calls block")
+        refuse_awaitable(callback, callback(*args))
 
     def may_pass(self, owner: int) -> bool:
         return owner == threading.get_ident()

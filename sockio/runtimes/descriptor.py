@@ -22,6 +22,9 @@ CLOSED_BY_PEER = getattr(select, "POLLRDHUP", 0)
 #: Asks a socket not to wait even where its descriptor would.
 DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)
 
+#: The most milliseconds that poll takes: 24 days.
+LONGEST_POLL = 2**31 - 1
+
 
 def reason(events: int) -> OSError | None:
     """Return why a connection has ended, None if the peer closed it in good order.
@@ -64,7 +67,7 @@ class Poller:
         if self._poll is None:
             return self._select(seconds)
         # Whole milliseconds, upwards: a deadline has passed when they are over.
-        wait = None if seconds is None else -int(-1000 * seconds // 1) if seconds > 0 else 0
+        wait = None if seconds is None else min(-int(-1000 * seconds // 1), LONGEST_POLL) if seconds > 0 else 0
         ready = self._poll.poll(wait)
         return ready[0][1] if ready else 0
 
@@ -135,6 +138,15 @@ class Descriptor:
         raise NotImplementedError
 
 
+class Socket(socket.socket):
+    """A socket that closes without a complaint when it is dropped: an interrupt may come before anybody has it."""
+
+    __slots__ = ()
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class SocketDescriptor(Descriptor):
     """A connected, or connecting, stream socket."""
 
@@ -143,11 +155,10 @@ class SocketDescriptor(Descriptor):
         self.socket = sock
         self.recv = sock.recv
         self.recv_into = sock.recv_into
-        self.send = self._send
         self.send_all = sock.sendall
         sock.setblocking(False)
 
-    def _send(self, data: bytes | bytearray | memoryview) -> int:
+    def send(self, data: bytes | bytearray | memoryview) -> int:
         return self.socket.send(data, DONT_WAIT)
 
     def set_blocking(self) -> bool:

@@ -121,11 +121,14 @@ class PortTransport(Transport):
             raise ConnectionAbortedError("closed")
 
     async def receive_into(self, view: memoryview, deadline: float | None) -> int:
-        data = await self.receive(deadline)
-        count = min(len(data), len(view))
-        view[:count] = data[:count]
-        self._unread = data[count:]
-        return count
+        received = 0
+        while received < len(view):
+            data = await self.receive(deadline)
+            count = min(len(data), len(view) - received)
+            view[received : received + count] = data[:count]
+            self._unread = data[count:]
+            received += count
+        return received
 
     async def send(self, data: bytes | bytearray | memoryview, deadline: float | None) -> None:
         self._check_open()

@@ -7,7 +7,7 @@ import os
 import socket
 
 from ..errors import DeadlineExpired
-from .descriptor import SocketDescriptor
+from .descriptor import Socket, SocketDescriptor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ async def connect_tcp(runtime: Runtime, host: str, port: int, setup: Setup, dead
             now = runtime.clock()
             share = now + (deadline - now) / left
         try:
-            return await _connect(runtime, socket.socket(family, socket.SOCK_STREAM), address, setup, share)
+            return await _connect(runtime, Socket(family, socket.SOCK_STREAM), address, setup, share)
         except (OSError, DeadlineExpired):
             if left == 1:
                 raise
@@ -45,7 +45,7 @@ async def connect_tcp(runtime: Runtime, host: str, port: int, setup: Setup, dead
 
 async def connect_unix(runtime: Runtime, path: str, deadline: float | None) -> SocketDescriptor:
     """Connect to a unix domain socket."""
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock = Socket(socket.AF_UNIX, socket.SOCK_STREAM)
     return await _connect(runtime, sock, path, lambda sock: None, deadline)
 
 

@@ -57,8 +57,14 @@ class TrioTransport(Transport):
         return self._descriptor.recv(CHUNK_SIZE)
 
     async def receive_into(self, view: memoryview, deadline: float | None) -> int:
-        await self._wait_readable(deadline)
-        return self._descriptor.recv_into(view)
+        received = 0
+        while received < len(view):
+            await self._wait_readable(deadline)
+            count = self._descriptor.recv_into(view[received:])
+            if not count:
+                break
+            received += count
+        return received
 
     async def _wait_readable(self, deadline: float | None) -> None:
         try:
@@ -113,6 +119,8 @@ class TrioTransport(Transport):
         trio waits for readability, which unread bytes would satisfy; so it waits for an epoll object that is itself
         readable when the peer has closed.
         """
+        if self._closed:
+            return  # before this task had its first turn
         with select.epoll() as hang_up:
             hang_up.register(self._descriptor.number, CLOSED_BY_PEER)
             self._watching = hang_up

@@ -34,8 +34,11 @@ class Watcher:
     def unwatch(self, descriptor: Descriptor) -> None:
         entry = self._watched.get(descriptor.number)
         if entry is not None and entry[0] is descriptor:
-            self._epoll.unregister(descriptor.number)
             del self._watched[descriptor.number]
+            try:
+                self._epoll.unregister(descriptor.number)
+            except OSError:
+                pass  # `watch` was interrupted
 
     def _run(self) -> None:
         while True:

@@ -1,0 +1,182 @@
+"""Writes the facades: classes that hold an object of the core and forward every call to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .source import Class, Method, Module, Parameter
+
+LINE_LENGTH = 120
+
+#: What names the resource: it is settled with the object.
+SETTLED = ("host", "port", "path", "ssl")
+
+#: Attributes of another type than the parameter that they come from.
+TYPES = {"retry": "Retry"}
+
+#: Properties that any thread may read.
+UNGUARDED = ("log",)
+
+#: Attributes that are not parameters of the constructor: name, type, what it is.
+MORE_ATTRIBUTES = (
+    ("resource", "str", "What it is connected to, as a URL."),
+    ("connection_counter", "int", "How many connections have been made so far."),
+)
+
+
+@dataclass(frozen=True)
+class Flavour:
+    """How a facade differs from another.
+
+    Args:
+        call: what a coroutine of the core is given to.
+        look: what a plain method is called by; empty if directly.
+        result: the type of a call, where ``{}`` is that of the core's.
+    """
+
+    call: str
+    look: str
+    result: str
+
+
+class Core:
+    """What the facades are made from.
+
+    Attributes:
+        common: the methods that all streams have.
+        attributes: the parameters of the constructor that all streams have.
+        streams: the classes of streams, by name.
+    """
+
+    def __init__(self) -> None:
+        connection = Module("connection.py").read_class("Connection")
+        stream = Module("stream.py").read_class("Stream")
+        self.common = (*connection.methods, *stream.methods)
+        parameters = (*stream.constructor, *connection.constructor)
+        self.attributes = tuple(parameter for parameter in parameters if parameter.name != "resource")
+        classes = (
+            Module("tcp.py").read_class("TCP"),
+            Module("unix.py").read_class("Unix"),
+            Module("serial_port.py").read_class("Serial"),
+        )
+        self.streams = {stream.name: stream for stream in classes}
+
+
+def stream_class(core: Core, flavour: Flavour) -> str:
+    """Return the source of the class that all streams of a facade derive from."""
+    parts = [
+        """
+
+class Stream:
+    \"\"\"What `TCP`, `Unix` and `Serial` have in common.
+
+    Attributes:
+        stream: the object of the core that does the work.
+    \"\"\"
+
+    stream: stream.Stream""",
+        *(_copy(method) for method in core.common if method.is_name),
+        *(_attribute(name, annotation, doc) for name, annotation, doc in MORE_ATTRIBUTES),
+        *(_attribute_of(parameter) for parameter in core.attributes),
+        *(_forward(method, flavour) for method in core.common if method.is_public),
+        '''    def __iter__(self) -> Iterator[bytes]:
+        """Go through the lines of one connection; see `LineStream`."""
+        return iter(LineStream(self))''',
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def own_attributes(core: Core, stream: Class) -> str:
+    """Return the source of properties for what one class of streams has beyond the others."""
+    common = [parameter.name for parameter in core.attributes]
+    own = [parameter for parameter in stream.constructor if parameter.name not in common]
+    return "\n\n".join(_attribute_of(parameter, "self._core") for parameter in own)
+
+
+def arguments_of(parameters: Iterable[Parameter], indent: str = 12 * " ") -> str:
+    """Return the source of the arguments that pass parameters on, one a line."""
+    return "\n".join(
+        f"{indent}{parameter.name}={parameter.name}," if parameter.keyword_only else f"{indent}{parameter.name},"
+        for parameter in parameters
+    )
+
+
+def _copy(method: Method) -> str:
+    return "\n".join([define(method.name, method.parameters, method.returns), method.body])
+
+
+def _forward(method: Method, flavour: Flavour) -> str:
+    target = f"self.stream.{method.name}"
+    arguments = ", ".join(
+        f"{parameter.name}={parameter.name}" if parameter.keyword_only else parameter.name
+        for parameter in method.parameters
+    )
+    if method.is_property:
+        guarded = flavour.look and method.name not in UNGUARDED
+        body = f"{flavour.look}(lambda: {target})" if guarded else target
+        return "\n".join(["    @property", *_function(method, method.returns, f"return {body}")])
+    if method.is_async:
+        returns = flavour.result.format(method.returns)
+        body = f"{flavour.call}({target}({arguments}))"
+    else:
+        returns = method.returns
+        body = f"{flavour.look}({target})" if flavour.look else f"{target}({arguments})"
+        assert not (flavour.look and arguments), method.name
+    return "\n".join(_function(method, returns, body if returns == "None" else f"return {body}"))
+
+
+def _function(method: Method, returns: str, body: str) -> list[str]:
+    return [define(method.name, method.parameters, returns), f"        {method.doc}", f"        {body}"]
+
+
+def _attribute_of(parameter: Parameter, core: str = "self.stream") -> str:
+    name = parameter.name
+    annotation = TYPES.get(name, parameter.annotation)
+    lines = [_attribute(name, annotation, "", core)]
+    if name not in SETTLED:
+        lines += [
+            "",
+            f"    @{name}.setter",
+            define(name, [Parameter(name, annotation, None, False)], "None"),
+            f"        {core}.{name} = {name}",
+        ]
+    return "\n".join(lines)
+
+
+def _attribute(name: str, annotation: str, doc: str, core: str = "self.stream") -> str:
+    lines = ["    @property", f"    def {name}(self) -> {annotation}:"]
+    if doc:
+        lines.append(f'        """{doc}"""')
+    return "\n".join([*lines, f"        return {core}.{name}"])
+
+
+def define(
+    name: str,
+    parameters: Iterable[Parameter],
+    returns: str,
+    indent: str = "    ",
+    first: str = "self",
+    comment: str = "",
+) -> str:
+    """Return the ``def`` line or lines of a method, laid out as ruff does.
+
+    Args:
+        name, parameters, returns: of the method.
+        indent: what the lines begin with.
+        first: the parameter that the call does not give.
+        comment: what follows the first line.
+    """
+    listed = [first]
+    for parameter in parameters:
+        if parameter.keyword_only and "*" not in listed:
+            listed.append("*")
+        listed.append(str(parameter))
+    one_line = f"{indent}def {name}({', '.join(listed)}) -> {returns}:"
+    if len(one_line) <= LINE_LENGTH:
+        return one_line
+    inner = indent + "    "
+    listing = f"{inner}{', '.join(listed)}"
+    if len(listing) > LINE_LENGTH:
+        listing = "\n".join(f"{inner}{item}," for item in listed)
+    return f"{indent}def {name}({comment}\n{listing}\n{indent}) -> {returns}:"

@@ -1,0 +1,131 @@
+"""The text of `sockio.py2`: which parts of the core are lowered, and what is written by hand around them."""
+
+from __future__ import annotations
+
+from .lowering import Part, lower
+from .python2_text import HEAD, TAIL
+
+PARTS = (
+    Part("errors.py"),
+    Part(
+        "checks.py",
+        rewritten={
+            'data.cast("B")': "byte_view(data)",
+            "[check_data(line) for line in lines]": "[bytes(check_data(line)) for line in lines]",
+        },
+    ),
+    Part("deadline.py"),
+    Part("buffer.py"),
+    Part("retry.py"),
+    Part("common.py", only=("IPTOS_LOWDELAY", "DEFAULT_LIMIT", "DFT_KEEP_ALIVE")),
+    Part(
+        "resource.py",
+        only=("check_host", "check_port", "_is_ipv6", "_is_plain"),
+        rewritten={
+            "isinstance(host, str)": "isinstance(host, TEXT)",
+            "name.isprintable()": "is_printable(name)",
+        },
+    ),
+    Part(
+        "framing/base.py",
+        left_out=("DEFAULT_LIMIT",),
+        renamed={"check_eol": "check_terminator_type"},
+    ),
+    Part(
+        "framing/block.py",
+        left_out=("encode_block", "Block.encode"),
+        renamed={"check_eol": "check_terminator_type"},
+    ),
+    Part("turns.py", left_out=("Turn", "Turns.turn")),
+    Part("runtimes/base.py", left_out=("Runtime.spawn",)),
+    Part(
+        "runtimes/descriptor.py",
+        rewritten={
+            'getattr(select, "POLLRDHUP", 0)': "POLLRDHUP",
+            "ready = self._poll.poll(wait)": "ready = poll_again(self._poll, wait)",
+            "self.recv = sock.recv\n": "self.recv = system_call(sock.recv)\n",
+            "self.recv_into = sock.recv_into\n": "self.recv_into = system_call(sock.recv_into)\n",
+            "self.send_all = sock.sendall\n": "self.send_all = system_call(sock.sendall)\n",
+            "return self.socket.send(data, DONT_WAIT)": "return system_call(self.socket.send)(data, DONT_WAIT)",
+        },
+    ),
+    Part("runtimes/sockets.py", left_out=("connect_unix",)),
+    Part(
+        "runtimes/blocking.py",
+        left_out=("run", "BlockingRuntime.spawn", "BlockingRuntime.check_callback"),
+        rewritten={
+            # Without a thread that watches, the end of an idle connection is noticed by the next call.
+            """        from . import watcher
+
+        self._watched = True
+        watcher.watch(self._descriptor, hung_up)
+""": "        pass\n",
+            """        if self._watched:
+            from . import watcher
+
+            watcher.unwatch(self._descriptor)
+""": "",
+            "        self._watched = False\n": "",
+            "refuse_awaitable(callback, callback(*args))": "callback(*args)",
+        },
+    ),
+    Part(
+        "connection.py",
+        left_out=("Connection._finish",),
+        rewritten={
+            "            awaitable = self.runtime.invoke(callback, *args)\n"
+            "            if awaitable is not None:\n"
+            "                self.runtime.spawn(self._finish(callback, awaitable))\n": (
+                "            self.runtime.invoke(callback, *args)\n"
+            ),
+        },
+        renamed={"Connection": "BaseConnection"},
+    ),
+    Part(
+        "stream.py",
+        rewritten={
+            'memoryview(buffer).cast("B")': "byte_view(buffer)",
+            """        # A BytesIO hands out its memory to be written, and then itself as bytes without a copy.
+        memory = io.BytesIO(bytes(n))
+        with memory.getbuffer() as view:
+            await self._receive_into(link, deadline, view)
+        return memory.getvalue()
+""": """        memory = bytearray(n)
+        await self._receive_into(link, deadline, memoryview(memory))
+        return bytes(memory)
+""",
+        },
+        renamed={"Connection": "BaseConnection"},
+    ),
+    Part("iteration.py"),
+    Part(
+        "tcp.py",
+        rewritten={
+            '        address = HostAddress("tls" if ssl else "tcp", host, port)\n': "",
+            "            str(address),\n": "            resource_of(host, port),\n",
+            """        ssl: TLS: True for one that verifies the peer's certificate, or an `ssl.SSLContext`.
+""": "",
+            "        ssl: SSLContext | bool = False,\n": "",
+            """        self.ssl = ssl
+        self._ssl_context: SSLContext | None = None
+        if ssl:
+            from .tls import check_context
+
+            self._ssl_context = check_context(ssl)
+""": "",
+            """        transport = self.runtime.adopt(descriptor, self.buffer_size)
+        if self._ssl_context is None:
+            return transport
+        from .tls import secure
+
+        return await secure(self.runtime, transport, self._ssl_context, self.host, deadline)
+""": "        return self.runtime.adopt(descriptor, self.buffer_size)\n",
+        },
+        renamed={"TCP": "BaseTCP"},
+    ),
+)
+
+
+def write() -> str:
+    """Return the whole module."""
+    return "\n\n".join([HEAD.strip("\n") + "\n", *(lower(part) for part in PARTS), TAIL.strip("\n") + "\n"])

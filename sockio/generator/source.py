@@ -1,0 +1,149 @@
+"""Reads the core's classes: what their public methods are called, take, return and say about themselves."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent.parent
+
+
+class CannotGenerate(Exception):
+    """The core says something that the generator has no words for."""
+
+
+def cannot(path: Path, node: ast.AST, what: str) -> CannotGenerate:
+    """Return the error for a piece of source, with its file and line."""
+    return CannotGenerate(f"{path}:{getattr(node, 'lineno', 1)}: {what}")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a method, in the words of its source."""
+
+    name: str
+    annotation: str
+    default: str | None
+    keyword_only: bool
+
+    def __str__(self) -> str:
+        default = "" if self.default is None else f" = {self.default}"
+        return f"{self.name}: {self.annotation}{default}"
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method or a property."""
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    returns: str
+    doc: str
+    body: str
+    is_async: bool
+    is_property: bool
+
+    @property
+    def is_public(self) -> bool:
+        return not self.name.startswith("_")
+
+    @property
+    def is_name(self) -> bool:
+        """Whether this makes text of the object."""
+        return self.name in ("__str__", "__repr__")
+
+
+@dataclass(frozen=True)
+class Class:
+    """A class of the core: its docstring and what it defines itself, in the order of the source."""
+
+    name: str
+    doc: str
+    methods: tuple[Method, ...]
+
+    @property
+    def constructor(self) -> tuple[Parameter, ...]:
+        return next(method.parameters for method in self.methods if method.name == "__init__")
+
+
+class Module:
+    """The source of one module of the package.
+
+    Args:
+        path: the file, relative to the package.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = PACKAGE / path
+        self.text = self.path.read_text(encoding="utf-8")
+        self.tree = ast.parse(self.text)
+
+    def read_class(self, name: str) -> Class:
+        """Return the class of this name.
+
+        Raises:
+            CannotGenerate: there is none, or it has what a facade cannot be made of.
+        """
+        for node in self.tree.body:
+            if isinstance(node, ast.ClassDef) and node.name == name:
+                return Class(name, self._doc(node), tuple(self._methods(node)))
+        raise CannotGenerate(f"{self.path}: there is no class {name}")
+
+    def _methods(self, node: ast.ClassDef) -> Iterator[Method]:
+        for item in node.body:
+            if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                yield self._method(item)
+
+    def _method(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Method:
+        decorators = [self._segment(decorator) for decorator in node.decorator_list]
+        if decorators not in ([], ["property"]):
+            raise cannot(self.path, node, f"{node.name} has a decorator that the generator does not know")
+        if not node.name.startswith("_") and ast.get_docstring(node) is None:
+            raise cannot(self.path, node, f"{node.name} is public and has no docstring")
+        return Method(
+            node.name,
+            tuple(self._parameters(node)),
+            "None" if node.returns is None else self._segment(node.returns),
+            self._doc(node),
+            self._body(node),
+            isinstance(node, ast.AsyncFunctionDef),
+            decorators == ["property"],
+        )
+
+    def _parameters(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[Parameter]:
+        arguments = node.args
+        named = [*arguments.posonlyargs, *arguments.args][1:]
+        if not node.name.startswith("_") and (arguments.vararg or arguments.kwarg or arguments.posonlyargs):
+            raise cannot(self.path, node, f"{node.name} takes arguments that are not named")
+        defaults = [None] * (len(named) - len(arguments.defaults)) + list(arguments.defaults)
+        for keyword_only, arguments_, values in (
+            (False, named, defaults),
+            (True, arguments.kwonlyargs, arguments.kw_defaults),
+        ):
+            for argument, value in zip(arguments_, values, strict=True):
+                if argument.annotation is None:
+                    raise cannot(self.path, argument, f"{node.name}: {argument.arg} has no type")
+                yield Parameter(
+                    argument.arg,
+                    self._segment(argument.annotation),
+                    None if value is None else self._segment(value),
+                    keyword_only,
+                )
+
+    def _doc(self, node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+        """Return the docstring as it stands in the source, quotes and all."""
+        return self._segment(node.body[0]) if ast.get_docstring(node) is not None else ""
+
+    def _body(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+        statements = node.body[1:] if ast.get_docstring(node) is not None else node.body
+        if not statements:
+            return ""
+        first, last = statements[0].lineno, statements[-1].end_lineno
+        return "\n".join(self.text.splitlines()[first - 1 : last])
+
+    def _segment(self, node: ast.AST) -> str:
+        segment = ast.get_source_segment(self.text, node)
+        assert segment is not None
+        return segment

@@ -1,0 +1,275 @@
+"""Cancellation at every point where a call waits, on asyncio and trio.
+
+The call is driven step by step, and cancelled at its first suspension, in the next round at the second, and so on
+until it comes to its end; on asyncio also at the moment at which what it waited for has just come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from sockio import aio
+from sockio import trio as sockio_trio
+from tests.contract.faults_leaks import nothing_left
+from tests.contract.faults_server import Server, pattern
+
+Call = Callable[[Any], Awaitable[Any]]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with Server() as server:
+        yield server
+
+
+@types.coroutine
+def at_suspension(coroutine: Coroutine[Any, Any, Any], act: Callable[[Any], None]) -> Generator[Any, Any, Any]:
+    """Run a coroutine, and call ``act(trap)`` each time when it is about to suspend."""
+    value: Any = None
+    error: BaseException | None = None
+    while True:
+        try:
+            trap = coroutine.send(value) if error is None else coroutine.throw(error)
+        except StopIteration as stop:
+            return stop.value
+        act(trap)
+        value = error = None
+        try:
+            value = yield trap
+        except BaseException as thrown:
+            error = thrown
+
+
+class Scenario:
+    """A call that is going to be cancelled.
+
+    Args:
+        name: of the scenario.
+        call: makes the call and checks its result.
+        prepare: brings the stream into the state in which the call is made.
+        options: constructor arguments of the stream.
+    """
+
+    def __init__(self, name: str, call: Call, prepare: Call | None = None, **options: Any) -> None:
+        self.name = name
+        self.call = call
+        self.prepare = prepare
+        self.options = options
+
+
+async def connect(stream: Any) -> None:
+    assert await stream.write_readline(b"echo connected\n") == b"connected\n"
+
+
+async def fail_first(stream: Any) -> None:
+    with pytest.raises(TimeoutError):
+        await stream.write_readline(b"silence\n", timeout=0.005)
+
+
+async def exchange(stream: Any) -> None:
+    assert await stream.write_readline(b"wait 0.005 me\n") == b"me\n"
+
+
+async def exchange_with_timeout(stream: Any) -> None:
+    assert await stream.write_readline(b"wait 0.005 me\n", timeout=5) == b"me\n"
+
+
+async def exchange_in_pieces(stream: Any) -> None:
+    assert await stream.write_readline(b"split 0.005 mine\n") == b"mine\n"
+
+
+async def exchange_by_name(stream: Any) -> None:
+    stream.host = "localhost"
+    assert await stream.write_readline(b"wait 0.005 me\n") == b"me\n"
+
+
+async def lines(stream: Any) -> None:
+    assert await stream.write_readlines(b"lines 3 me\n", 3) == [b"me 0\n", b"me 1\n", b"me 2\n"]
+
+
+async def big_block(stream: Any) -> None:
+    assert await stream.write_readblock(b"ieee 500000\n") == pattern(500_000)
+
+
+async def big_write(stream: Any) -> None:
+    size = 8 << 20
+    assert await stream.write_readline(b"sink %d taken\n" % size + bytes(size)) == b"taken\n"
+
+
+async def late(stream: Any) -> None:
+    with pytest.raises(TimeoutError):
+        await stream.write_readline(b"wait 0.02 late\n", timeout=0.005)
+
+
+async def cut_short(stream: Any) -> None:
+    with pytest.raises(EOFError):
+        await stream.write_readline(b"end cut\n")
+
+
+async def iterate(stream: Any) -> None:
+    await stream.write(b"lines 2 me\n")
+    async for line in stream:
+        if line == b"me 1\n":
+            return
+
+
+async def open_stream(stream: Any) -> None:
+    try:
+        await stream.open()
+    except ConnectionError as error:
+        assert "is open already" in str(error)  # another task was first
+
+
+SCENARIOS = [
+    Scenario("exchange", exchange, connect),
+    Scenario("exchange with timeout", exchange_with_timeout, connect),
+    Scenario("reply in pieces", exchange_in_pieces, connect),
+    Scenario("connect first", exchange),
+    Scenario("connect first, with limits", exchange, connection_timeout=5, timeout=5),
+    Scenario("connect to a name", exchange_by_name),
+    Scenario("open", open_stream),
+    Scenario("drain first", exchange, fail_first, quiet=0.01),
+    Scenario("lines", lines, connect),
+    Scenario("big block", big_block, connect),
+    Scenario("big write", big_write, connect),
+    Scenario("late reply", late, connect),
+    Scenario("cut short", cut_short, connect),
+    Scenario("iteration", iterate, connect),
+]
+
+
+class Count:
+    """Acts at the suspension with one number."""
+
+    def __init__(self, at: int, act: Callable[[Any], None]) -> None:
+        self.left = at
+        self.act = act
+
+    def __call__(self, trap: Any) -> None:
+        self.left -= 1
+        if not self.left:
+            self.act(trap)
+
+    @property
+    def reached(self) -> bool:
+        return self.left <= 0
+
+
+async def check(stream: Any) -> None:
+    """Look whether the stream is as good as new."""
+    assert await stream.write_readline(b"echo next\n", timeout=1) == b"next\n"
+    await stream.close()
+    assert await stream.write_readline(b"echo anew\n", timeout=1) == b"anew\n"
+    await stream.close()
+
+
+def before_it_comes(trap: Any) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+
+
+def when_it_has_come(trap: Any) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    if trap is None:  # a bare yield: there is nothing to wait for
+        task.cancel()
+    else:
+        trap.add_done_callback(lambda _: task.cancel())
+
+
+@pytest.mark.parametrize("cancel", [before_it_comes, when_it_has_come], ids=lambda cancel: cancel.__name__)
+@pytest.mark.parametrize("behind", ["alone", "behind another", "before another"])
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_asyncio(server: Server, scenario: Scenario, behind: str, cancel: Callable[[Any], None]) -> None:
+    async def one_round(at: int) -> bool:
+        stream = aio.TCP(server.host, server.port, **scenario.options)
+        if scenario.prepare is not None:
+            await scenario.prepare(stream)
+        other = None
+        if behind == "behind another":
+            other = asyncio.create_task(stream.write_readline(b"wait 0.005 other\n", timeout=5))
+            await asyncio.sleep(0)
+        count = Count(at, cancel)
+
+        async def call() -> None:
+            await at_suspension(scenario.call(stream), count)
+
+        task = asyncio.create_task(call())
+        if behind == "before another":
+            await asyncio.sleep(0)
+            other = asyncio.create_task(stream.write_readline(b"echo other\n", timeout=5))
+        await asyncio.wait([task])
+        if other is not None:
+            assert await other == b"other\n"
+        if not task.cancelled():
+            task.result()
+            assert not count.reached or cancel is when_it_has_come, "the cancellation was swallowed"
+        await check(stream)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        return count.reached
+
+    async def main() -> int:
+        at = 1
+        while await one_round(at):
+            at += 1
+        return at
+
+    asyncio.run(main())  # what is made once: the executor's thread
+    with nothing_left():
+        assert asyncio.run(main()) > 1
+
+
+@pytest.mark.parametrize("behind", ["alone", "behind another", "before another"])
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_trio(server: Server, scenario: Scenario, behind: str) -> None:
+    async def one_round(at: int) -> bool:
+        stream = sockio_trio.TCP(server.host, server.port, **scenario.options)
+        if scenario.prepare is not None:
+            await scenario.prepare(stream)
+        replies: list[bytes] = []
+        finished = False
+
+        async def other(request: bytes) -> None:
+            replies.append(await stream.write_readline(request, timeout=5))
+
+        async def call(count: Count) -> None:
+            nonlocal finished
+            with scope:
+                await at_suspension(scenario.call(stream), count)
+                finished = True
+
+        scope = trio.CancelScope()
+        count = Count(at, lambda trap: scope.cancel())
+        async with trio.open_nursery() as nursery:
+            if behind == "behind another":
+                nursery.start_soon(other, b"wait 0.005 other\n")
+                await trio.testing.wait_all_tasks_blocked()
+            nursery.start_soon(call, count)
+            if behind == "before another":
+                await trio.lowlevel.checkpoint()
+                nursery.start_soon(other, b"echo other\n")
+        if behind != "alone":
+            assert replies == [b"other\n"]
+        assert finished or scope.cancelled_caught
+        with trio.CancelScope(shield=True):
+            await check(stream)
+        return count.reached
+
+    async def main() -> int:
+        at = 1
+        while await one_round(at):
+            at += 1
+        return at
+
+    trio.run(main)
+    with nothing_left():
+        # Opening what is open waits for nothing.
+        assert trio.run(main) > (0 if scenario.name == "open" and behind == "behind another" else 1)

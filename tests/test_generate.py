@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sockio import generate
+from sockio.generator.format_strings import lower_format_string
+from sockio.generator.lowering import Part, lower_text
+from sockio.generator.source import PACKAGE, CannotGenerate, Module
+
+ROOT = PACKAGE.parent
+
+
+def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, cwd=ROOT)
+
+
+def test_generated_modules_are_up_to_date():
+    done = python("-m", "sockio.generate", "--check")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_check_shows_what_is_different_and_changes_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(generate, "PACKAGE", tmp_path)
+    assert generate.main(["--check"]) == 1
+    assert "+class TCP(BlockingTCP):\n" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+    assert generate.main([]) == 0
+    assert generate.main(["--check"]) == 0
+    sio = tmp_path / "sio.py"
+    sio.write_text(sio.read_text().replace("-> bytes:", "-> str:", 1))
+    capsys.readouterr()
+    assert generate.main(["--check"]) == 1
+    shown = capsys.readouterr().out
+    assert [line[0] for line in shown.splitlines() if line[0] in "+-"] == ["-", "+", "-", "+"]  # names, then lines
+    assert generate.main([]) == 0
+    assert sio.read_text() == (PACKAGE / "sio.py").read_text()
+
+
+@pytest.mark.parametrize("name", ["sockio.sio", "sockio.runtimes.blocking"])
+def test_blocking_calls_need_neither_a_loop_nor_heavy_modules(name):
+    heavy = [
+        "asyncio",
+        "concurrent.futures",
+        "dataclasses",
+        "inspect",
+        "logging",
+        "re",
+        "serial",
+        "ssl",
+        "trio",
+        "typing",
+    ]
+    done = python("-S", "-c", f"import sys, {name}; print([name for name in {heavy} if name in sys.modules])")
+    assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.parametrize("facade", ["sockio.sio", "sockio.futures"])
+def test_signatures_and_docstrings_are_those_of_the_core(facade):
+    done = python(
+        "-c",
+        f"""
+import inspect, {facade} as facade
+from sockio import stream, tcp
+names = [name for name in vars(stream.Stream) if not name.startswith("_")]
+assert len(names) > 20
+for name in names:
+    core, forwarded = getattr(stream.Stream, name), getattr(facade.Stream, name)
+    assert forwarded.__doc__ == core.__doc__, name
+    assert inspect.signature(forwarded).parameters == inspect.signature(core).parameters, name
+assert facade.TCP.__doc__.startswith(tcp.TCP.__doc__[:500])
+""",
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def lower(text: str, **options: object) -> str:
+    return lower_text("module.py", text, Part("module.py", **options))
+
+
+@pytest.mark.parametrize(
+    ("text", "lowered"),
+    [
+        (
+            "async def f(a: int, *, b: str = 'x') -> bytes:\n    return await g(a)\n",
+            "def f(a, b='x'):\n    return g(a)\n",
+        ),
+        ("x: int = 3  # why\n", "x = 3  # why\n"),
+        ("class A:\n    x: int\n", "class A(object):\n    pass\n"),
+        (
+            "class A(B[int]):\n    def __init__(self) -> None:\n        super().__init__()\n",
+            "class A(B):\n    def __init__(self):\n        super(A, self).__init__()\n",
+        ),
+        (
+            "class A(ABC):\n    @abstractmethod\n    def __bool__(self) -> bool:\n        return True\n",
+            "class A(object):\n    def __bool__(self):\n        return True\n\n    __nonzero__ = __bool__\n",
+        ),
+        (
+            "try:\n    f()\nexcept OSError as e:\n    raise X(e) from e\n",
+            "try:\n    f()\nexcept EnvironmentError as e:\n    raise X(e)\n",
+        ),
+        ("raise OSError(1, 'no')\n", "raise os_error(1, 'no')\n"),
+        ("x = f'{a}: {b!r:>5} {{}}' ' {c}'\n", "x = '{}: {!r:>5} {{}}' ' {{c}}'.format(a, b)\n"),
+        ("x = f'{\", \".join(bytes(b) for b in c)}'\n", "x = '{}'.format(\", \".join(to_bytes(b) for b in c))\n"),
+        ("def f() -> None:\n    u = send(d)\n    if u is not None:\n        await u\n", "def f():\n    send(d)\n"),
+        (
+            "def f() -> None:\n    c = g()\n    if not isinstance(c, bytes):\n        c = await c\n",
+            "def f():\n    c = g()\n",
+        ),
+        (
+            "async def f() -> None:\n    async for x in y:\n        yield x\n",
+            "def f():\n    for x in y:\n        yield x\n",
+        ),
+        (
+            "from __future__ import annotations\nimport os\n\nif TYPE_CHECKING:\n    import x\n\na = 1\n",
+            "a = 1\n",
+        ),
+        ("e = error.with_traceback(None)\n", "e = without_traceback(error)\n"),
+    ],
+)
+def test_lowering(text, lowered):
+    assert lower(text) == lowered
+
+
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("if (n := f()):\n    pass", "NamedExpr"),
+        ("match f():\n    case 1:\n        pass", "Match"),
+        ("async with f():\n    pass", "AsyncWith"),
+        ("a, *b = f()", "Starred"),
+        ("f(*a, b)", "what follows"),
+        ("x = [*a, *b]", "Starred"),
+        ("raise PermissionError(1)", "PermissionError"),
+        ("x = memoryview(y).cast('B')", "cast"),
+        ("x = f'{a:{b}}'", "format string"),
+        ("x = 1_000", "number"),
+        ("def f(*args: int, b: int = 3) -> None:\n    pass", "arguments that follow"),
+        ("def f(*, b: int) -> None:\n    pass", "keyword argument without a default"),
+        ("class A(metaclass=B):\n    pass", "keywords of class"),
+    ],
+)
+def test_what_cannot_be_lowered_is_an_error_with_file_and_line(statement, what):
+    with pytest.raises(CannotGenerate) as caught:
+        lower(f"x = 1\n\n{statement}\n")
+    assert str(caught.value).startswith("module.py:3: cannot lower ")
+    assert what in str(caught.value)
+
+
+def test_lines_are_those_of_the_file_also_after_a_rewrite():
+    with pytest.raises(CannotGenerate, match=r"module.py:5: "):
+        lower("a = 1\nb = 2\nc = 3\n\nx = [*a]\n", rewritten={"a = 1\nb = 2\n": "d = 4\n"})
+
+
+def test_a_table_that_does_not_fit_the_core_any_more_is_an_error():
+    with pytest.raises(CannotGenerate, match=r"module.py:1: expected once, found 0 times: 'z'"):
+        lower("a = 1\n", rewritten={"z": "y"})
+    with pytest.raises(CannotGenerate, match=r"module.py:1: there is no f"):
+        lower("a = 1\n", left_out=("f",))
+
+
+def test_triple_quotes_and_debugging_fields_are_not_understood():
+    assert lower_format_string('f"""{a}"""', str) is None
+    assert lower_format_string("f'{a=}'", str) is None
+    assert lower_format_string("f'{a['b']}'", str) is None
+
+
+@pytest.mark.parametrize(
+    ("method", "what"),
+    [
+        ("async def f(self, n: int) -> None:\n        pass", "public and has no docstring"),
+        ('async def f(self, n) -> None:\n        """Do it."""', "n has no type"),
+        ('async def f(self, *n: int) -> None:\n        """Do it."""', "not named"),
+        ('@cached\n    def f(self) -> None:\n        """Do it."""', "decorator"),
+    ],
+)
+def test_what_a_facade_cannot_forward_is_an_error_with_file_and_line(tmp_path, monkeypatch, method, what):
+    module = tmp_path / "core.py"
+    module.write_text(f"class Stream:\n    {method}\n")
+    with pytest.raises(CannotGenerate) as caught:
+        Module(str(module)).read_class("Stream")
+    line = 3 if method.startswith("@") else 2
+    assert str(caught.value).startswith(f"{module}:{line}: ")
+    assert what in str(caught.value)
+
+
+def test_python2_module_needs_nothing_else(tmp_path):
+    alone = tmp_path / "py2.py"
+    alone.write_bytes((PACKAGE / "py2.py").read_bytes())
+    done = subprocess.run(
+        [sys.executable, "-I", str(alone), "--host", "localhost", "-p", "1"],
+        capture_output=True,
+        text=True,
+        cwd=Path("/"),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
