@@ -29,6 +29,8 @@ class Buffer:
     """A queue of bytes: chunks are appended, and any number of bytes, or all up to a separator, is taken."""
 
     def __init__(self) -> None:
+        #: False only while nothing is here: quicker to look at than the buffer's truth, and on the safe side.
+        self.used = False
         self._data: bytes | bytearray = b""
         self._start = 0
         self._separator = b"\n"
@@ -51,6 +53,7 @@ class Buffer:
 
     def append(self, chunk: bytes) -> None:
         """Add a chunk at the end. An empty buffer keeps the object itself."""
+        self.used = True
         data = self._data
         size = len(data) - self._start
         if size == 0:
@@ -116,6 +119,7 @@ class Buffer:
             return self._take_to(end)
         # A reply that has come in one piece, as nearly all do.
         self._data, self._searched = b"", 0
+        self.used = False
         return data
 
     def take_lines(self, eol: bytes) -> Iterator[bytes] | None:
@@ -189,6 +193,7 @@ class Buffer:
             self._start = end
         else:
             self._data, self._start, self._searched = b"", 0, 0
+            self.used = False
 
     def _slice(self, end: int) -> bytes:
         data = self._data

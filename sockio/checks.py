@@ -4,9 +4,9 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Union
+    from typing import Any
 
-    Data = Union[bytes, bytearray, memoryview]
+    Data = bytes | bytearray | memoryview
 
 
 def check_eol(eol: Any) -> bytes:
@@ -36,8 +36,8 @@ def check_count(name: str, value: Any, lowest: int) -> int:
     return value
 
 
-def join(lines: Any) -> bytes:
-    """Return the lines one after the other, to be sent at once."""
+def check_lines(lines: Any) -> list[Data]:
+    """Return *lines* as a list if they can be sent: a sequence of things made of bytes."""
     if isinstance(lines, (bytes, bytearray, memoryview, str)):
         raise TypeError(f"lines must be a sequence of bytes, not {lines!r}")
-    return b"".join([check_data(line) for line in lines])
+    return [check_data(line) for line in lines]

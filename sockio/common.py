@@ -6,7 +6,11 @@ from .errors import ConnectionEOFError, ConnectionTimeoutError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from logging import Logger
     from typing import Any
+
+    #: The logger "sockio".
+    log: Logger
 
 #: Types of service for the ``tos`` argument of TCP (RFC 1349).
 IPTOS_NORMAL = 0x00

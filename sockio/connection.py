@@ -11,225 +11,25 @@ for somebody's read, plain writes go on.
 
 from __future__ import annotations
 
-import os
-import weakref
-from collections import deque
-from contextvars import ContextVar
-
-from .buffer import Buffer
-from .checks import check_count
-from .deadline import DEFAULT, check_timeout, sooner
+from .deadline import DEFAULT, sooner
+from .endpoint import Endpoint
 from .errors import DeadlineExpired, ProtocolError
-from .retry import check_retry
-from .turns import Ticket, Turns
+from .turns import Ticket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from logging import Logger
     from typing import Any, TypeVar
 
     from .checks import Data
     from .deadline import Timeout
-    from .retry import Retry
-    from .runtimes.base import Runtime, Transport
+    from .link import Link
 
     Result = TypeVar("Result")
 
-_NOWHERE = object()
 
-
-class Link:
-    """One established connection: its transport, and what it has received that nobody has asked for yet.
-
-    Attributes:
-        ready: requests may be made; false once the peer has gone, though what it left can still be read.
-        closed: given up on this side.
-        reader, writer: the tickets of the calls that are receiving and sending.
-        error: why it ended, if not in good order.
-    """
-
-    __slots__ = (
-        "__weakref__",
-        "_news",
-        "buffer",
-        "closed",
-        "error",
-        "reader",
-        "ready",
-        "transport",
-        "writer",
-    )
-
-    def __init__(self, transport: Transport) -> None:
-        self.transport = transport
-        self.buffer = Buffer()
-        self.ready = True
-        self.closed = False
-        self.reader: Ticket | None = None
-        self.writer: Ticket | None = None
-        self.error: BaseException | None = None
-        self._news = [True]
-
-    def take_news(self) -> bool:
-        """Return True the first time, so that the end of a link is reported once whoever notices it."""
-        try:
-            return self._news.pop()
-        except IndexError:
-            return False
-
-
-class CallbackPass:
-    """Lets a callback, and the tasks that it starts, use the link that is being set up, for as long as it runs."""
-
-    __slots__ = ("connection", "deadline", "link", "outer", "owner", "turns")
-
-    def __init__(self, connection: Connection, link: Link, deadline: float | None, outer: CallbackPass | None) -> None:
-        self.connection = connection
-        self.link = link
-        self.deadline = deadline
-        self.outer = outer
-        self.owner = connection.runtime.caller()
-        self.turns = Turns(connection.runtime)
-
-
-_callback_pass: ContextVar[CallbackPass | None] = ContextVar("sockio callback pass", default=None)
-
-
-class Connection:
-    """What every stream has: a link that is made on demand, calls in turn, callbacks, time limits.
-
-    Subclasses say what they connect to, by `_open_transport` and the resource's name.
-    """
-
-    runtime: Runtime
-
-    def __init__(
-        self,
-        resource: str,
-        auto_reconnect: bool,
-        on_connection_made: Callable[[], Any] | None,
-        on_connection_lost: Callable[[BaseException | None], Any] | None,
-        on_eof_received: Callable[[], Any] | None,
-        buffer_size: int,
-        connection_timeout: float | None,
-        timeout: float | None,
-        quiet: float | None,
-        retry: Retry | None,
-    ) -> None:
-        self.runtime.check_callback("on_connection_made", on_connection_made)
-        self.runtime.check_callback("on_connection_lost", on_connection_lost)
-        self.runtime.check_callback("on_eof_received", on_eof_received)
-        self.resource = resource
-        self.auto_reconnect = auto_reconnect
-        self.on_connection_made = on_connection_made
-        self.on_connection_lost = on_connection_lost
-        self.on_eof_received = on_eof_received
-        self.buffer_size = check_count("buffer_size", buffer_size, 1)
-        self.connection_timeout = check_timeout("connection_timeout", connection_timeout)
-        self.timeout = check_timeout("timeout", timeout)
-        self.quiet = check_timeout("quiet", quiet)
-        self.retry = check_retry(retry)
-        self.connection_counter = 0
-        self._home: object = _NOWHERE
-        self._turns = Turns(self.runtime)
-        self._opening = Turns(self.runtime)
-        self._link: Link | None = None
-        self._callback: CallbackPass | None = None
-        self._out_of_step = False
-        self._closings = 0
-        self._ended: deque[Link] = deque()
-        _connections.add(self)
-
-    def __str__(self) -> str:
-        return self.resource
-
-    def __repr__(self) -> str:
-        state = "connected" if self.connected() else "not connected"
-        return f"<{type(self).__module__}.{type(self).__name__} {self.resource}, {state}>"
-
-    def __del__(self) -> None:
-        link = getattr(self, "_link", None)
-        if link is not None:
-            link.transport.close()
-
-    @property
-    def log(self) -> Logger:
-        """Where the stream logs: a child of the logger "sockio" that is named after the resource."""
-        import logging  # slow to import, and seldom used
-
-        scheme, _, location = self.resource.partition("://")
-        kind = {"tcp": "TCP", "tls": "TCP", "unix": "Unix"}.get(scheme, "Serial")
-        return logging.getLogger(f"sockio.{kind}({location})")
-
-    async def _open_transport(self, deadline: float | None) -> Transport:
-        """Make a connection, once. Raises DeadlineExpired and the system's OSErrors."""
-        raise NotImplementedError
-
-    async def open(self, timeout: Timeout = DEFAULT) -> None:
-        """Connect now, instead of at the first call that needs it.
-
-        Args:
-            timeout: seconds; instead of the stream's ``connection_timeout`` (or ``timeout``, where that is not given).
-
-        Raises:
-            ConnectionError: it is open already.
-            ConnectionTimeoutError: there was no connection in time.
-            OSError: the connection was refused, the host is unreachable, the port does not exist, ...
-        """
-        if timeout is DEFAULT:
-            timeout = self.timeout if self.connection_timeout is None else self.connection_timeout
-        self._settle()
-        if self._callback is not None and self._passes() is not None:
-            raise self._open_already()  # its turn would not come before this callback has returned
-        ticket = Ticket("open", self.runtime.caller())
-        opening = self._opening
-        try:
-            try:
-                deadline = self._deadline(timeout)
-                if not opening.enter(ticket):
-                    await self._wait_turn(opening, ticket, deadline)
-                if self.connected():
-                    raise self._open_already()
-                await self._connect(deadline)
-            finally:
-                opening.leave(ticket)
-        finally:
-            opening.leave(ticket)
-            self._report_ended()
-
-    def _open_already(self) -> ConnectionError:
-        return ConnectionError(f"{self}: is open already; close it first to connect anew")
-
-    async def close(self) -> None:
-        """Close the connection, if there is one. A call that is using it ends with a ConnectionAbortedError.
-
-        Nothing is waited for: neither for a turn, nor for a peer that does not take what was written.
-        """
-        self._closings += 1
-        link = self._link
-        self._link = None
-        if link is not None:
-            self._retire(link, None)
-        if self._callback is not None:
-            self._retire(self._callback.link, None)
-        self._report_ended()
-
-    def connected(self) -> bool:
-        """Tell whether there is a connection whose peer is still there. Does no I/O and takes no turn."""
-        link = self._current_link()
-        return link is not None and not link.closed and link.ready and not link.transport.hung_up()
-
-    def _current_link(self) -> Link | None:
-        current = None if self._callback is None else self._passes()
-        return self._link if current is None else current.link
-
-    @property
-    def is_open(self) -> bool:
-        """The same as `connected`."""
-        return self.connected()
-
-    # One call
+class Connection(Endpoint):
+    """An endpoint whose link is used by one call at a time: a reader and a writer, or an exchange."""
 
     async def _call(
         self,
@@ -274,7 +74,9 @@ class Connection:
                 deadline = None if timeout is None else self._deadline(timeout)
                 if current is not None:
                     deadline = sooner(deadline, current.deadline)
-                if not turns.enter(ticket):
+                queue = turns.queue
+                queue.append(ticket)  # `turns.enter`, spelled out: every function called here is felt
+                if len(queue) > 1 and not turns.admits(ticket):
                     await self._wait_turn(turns, ticket, deadline)
                 link = self._link if current is None else current.link
                 if (
@@ -283,8 +85,8 @@ class Connection:
                     or not ticket.reads
                     or link.reader is not None
                     or link.writer is not None
+                    or link.buffer.used
                     or link.transport.arrived()
-                    or link.buffer
                 ):
                     link, deadline = await self._see_to(link, ticket, only, current is None, deadline)
                 ticket.link = link
@@ -305,7 +107,7 @@ class Connection:
                 if not isinstance(reply, bytes):
                     reply = await reply
                 link.reader = None
-                return reply
+                return reply  # type: ignore[no-any-return]
             except BaseException as error:
                 failure = self._fail(ticket, timeout, error)
                 try:
@@ -324,42 +126,6 @@ class Connection:
                 turns.leave(ticket)
             if self._ended:
                 self._report_ended()
-
-    def _deadline(self, timeout: Timeout) -> float | None:
-        seconds = check_timeout("timeout", timeout)
-        return None if seconds is None else self.runtime.clock() + seconds
-
-    def _settle(self) -> None:
-        """Move in where the caller is: another event loop or trio run cannot use what belonged to the last one."""
-        home = self.runtime.home()
-        if home is self._home:
-            return
-        if self._home is _NOWHERE:
-            self._home = home
-            return
-        link = self._link
-        self._link = None
-        self._home = home
-        self._turns = Turns(self.runtime)
-        self._opening = Turns(self.runtime)
-        self._callback = None
-        if link is not None:
-            self._retire(link, None)
-
-    async def _wait_turn(self, turns: Turns, ticket: Ticket, deadline: float | None) -> None:
-        try:
-            await turns.wait(ticket, deadline)
-        except DeadlineExpired:
-            holder = turns.holder(ticket)
-            whose = "nobody any more"
-            if holder is not None:
-                whose = f"{holder.method} of {self.runtime.describe(holder.owner)}"
-            raise self.runtime.timeout_error(
-                f"{self}: {ticket.method} timed out waiting for its turn, which is held by {whose}; "
-                "the connection was left alone"
-            ) from None
-
-    # The link
 
     async def _see_to(
         self, link: Link | None, ticket: Ticket, only: Link | None, renewable: bool, deadline: float | None
@@ -472,86 +238,6 @@ class Connection:
             return self._end_of_stream(b"", f"{method} has no connection any more: it was closed")
         return ConnectionError(f"{self}: {method} has no connection any more: {link.error}")
 
-    async def _connect(self, deadline: float | None) -> Link:
-        """Make a new link. The caller holds the opening turn."""
-        closings = self._closings
-        old = self._link
-        if old is not None:
-            self._retire(old, old.error)
-        transport = await self._establish(deadline)
-        link = Link(transport)
-        try:
-            if self._out_of_step and self.quiet:
-                await self._drain(transport, self.quiet, deadline)
-            self._out_of_step = False
-            if self.on_connection_lost is not None or self.on_eof_received is not None:
-                transport.watch(_hang_up_notice(self, link))
-            if self.on_connection_made is not None:
-                await self._tell_connection_made(link, self.on_connection_made, deadline)
-            if closings != self._closings:
-                raise ConnectionAbortedError(f"{self}: closed while connecting")
-            if link.closed:
-                late = deadline is not None and self.runtime.clock() >= deadline
-                kind = self.runtime.timeout_error if late else ConnectionAbortedError
-                raise kind(f"{self}: lost again while on_connection_made was running")
-            self.connection_counter += 1
-            self._link = link
-        except BaseException as error:
-            self._callback = None
-            self._retire(link, error)
-            raise
-        return link
-
-    async def _establish(self, deadline: float | None) -> Transport:
-        """Connect, trying again as often as ``retry`` allows."""
-        attempt = 1
-        refusal: OSError | None = None
-        try:
-            while True:
-                try:
-                    return await self._open_transport(deadline)
-                except OSError as error:
-                    if error.filename is None:
-                        error.filename = self.resource
-                    refusal = error
-                    if self.retry.attempts is not None and attempt >= self.retry.attempts:
-                        raise
-                delay = self.retry.delay_after(attempt)
-                self.log.info("%s: attempt %d failed (%s), next in %.3g s", self, attempt, refusal, delay)
-                if deadline is not None and self.runtime.clock() + delay >= deadline:
-                    raise DeadlineExpired
-                await self.runtime.sleep(delay)
-                attempt += 1
-        except DeadlineExpired:
-            last = "no answer" if refusal is None else refusal.strerror or str(refusal)
-            raise self.runtime.timeout_error(
-                f"{self}: no connection in time: {attempt} attempt(s), the last one: {last}"
-            ) from refusal
-
-    async def _drain(self, transport: Transport, quiet: float, deadline: float | None) -> None:
-        """Throw away what still comes from before, until nothing has come for *quiet* seconds."""
-        size = 0
-        while True:
-            silent = self.runtime.clock() + quiet
-            if deadline is not None and deadline < silent:
-                silent = deadline
-            try:
-                received = transport.receive(silent)
-                chunk = received if isinstance(received, bytes) else await received
-            except DeadlineExpired:
-                if deadline is not None and silent == deadline:
-                    raise self.runtime.timeout_error(
-                        f"{self}: no resynchronisation in time: not silent for {quiet} s after a failed call"
-                    ) from None
-                break
-            if not chunk:
-                raise self.runtime.eof_error(f"{self}: closed by the peer during resynchronisation", b"")
-            size += len(chunk)
-        if size:
-            self.log.warning("%s: discarded %d late bytes after a failed call", self, size)
-
-    # The end of a link
-
     def _fail(self, ticket: Ticket, timeout: Timeout, error: BaseException) -> BaseException:
         """Give up the link of a call that failed, and return the error that its caller is to see."""
         link: Link | None = ticket.link
@@ -569,6 +255,8 @@ class Connection:
             failure = self.runtime.timeout_error(f"{self}: {ticket.method} timed out {when} {doing}")
         elif link.closed and isinstance(error, (OSError, EOFError)):
             failure = ConnectionAbortedError(f"{self}: was closed while {ticket.method} was running")
+        elif isinstance(error, OSError) and error.errno is not None and error.filename is None:
+            error.filename = self.resource  # the system does not know which one it was
         self._part_with(link)
         if sending:
             link.writer = None
@@ -576,145 +264,3 @@ class Connection:
             link.reader = None
         self._retire(link, failure)
         return failure
-
-    def _part_with(self, link: Link) -> None:
-        """Let no other call use a link that is out of step. Until then its tickets tell that it is."""
-        self._out_of_step = True
-        if self._link is link:
-            self._link = None
-
-    def _retire(self, link: Link, error: BaseException | None) -> None:
-        """Give a link up. Its descriptor is closed now, or by the call that is still inside it."""
-        if self._link is link:
-            self._link = None
-        first = not link.closed
-        link.ready = False
-        link.closed = True
-        if link.reader is not None or link.writer is not None:
-            self._out_of_step = True
-            link.transport.shut_down()
-        else:
-            link.transport.close()
-        if first and link.error is None and isinstance(error, Exception):
-            link.error = error
-        self._ended.append(link)
-
-    def _note_hang_up(self, link: Link, error: BaseException | None) -> None:
-        """The peer has gone. What it has sent before can still be read."""
-        link.ready = False
-        if link.error is None:
-            end = self._end_of_stream(b"", "the peer closed the connection") if error is None else error
-            link.error = end.with_traceback(None)  # which may hold the link: no cycles
-
-    def _end_of_stream(self, partial: bytes, message: str) -> EOFError:
-        return self.runtime.eof_error(f"{self}: {message}", partial)
-
-    # Callbacks
-
-    def _passes(self) -> CallbackPass | None:
-        """Return the pass of the callback from which the stream is being used, None anywhere else."""
-        current = _callback_pass.get()
-        while current is not None:
-            if current is self._callback and self.runtime.may_pass(current.owner):
-                return current
-            current = current.outer
-        return None
-
-    async def _tell_connection_made(self, link: Link, callback: Callable[[], Any], deadline: float | None) -> None:
-        current = CallbackPass(self, link, deadline, _callback_pass.get())
-        before = _callback_pass.set(current)
-        self._callback = current
-        try:
-            awaitable = self.runtime.invoke(callback)
-            if awaitable is not None:
-                await awaitable
-        except Exception:
-            self.log.exception("%s: on_connection_made failed", self)
-        finally:
-            self._callback = None
-            _callback_pass.reset(before)
-        if current.turns.queue:
-            # Tasks that the callback has started are in the middle of their calls.
-            ticket = Ticket("on_connection_made", current.owner)
-            try:
-                if not current.turns.enter(ticket):
-                    await self._wait_turn(current.turns, ticket, deadline)
-            finally:
-                current.turns.leave(ticket)
-
-    def _report_ended(self) -> None:
-        """Tell the callbacks of links that have ended, each once."""
-        while self._ended:
-            try:
-                link = self._ended.popleft()
-            except IndexError:
-                return
-            self._report(link)
-
-    def _report(self, link: Link) -> None:
-        if not link.take_news():
-            return
-        if isinstance(link.error, EOFError):
-            if self.on_eof_received is not None:
-                self._tell(self.on_eof_received)
-            error = None
-        else:
-            error = link.error
-        # Its traceback holds the call that failed, and so the connection: no cycles.
-        link.error = None if error is None else ConnectionError(str(error))
-        if self.on_connection_lost is not None:
-            self._tell(self.on_connection_lost, error)
-
-    def _tell(self, callback: Callable[..., Any], *args: Any) -> None:
-        """Call back. What the callback leaves to be awaited goes on by itself."""
-        try:
-            awaitable = self.runtime.invoke(callback, *args)
-            if awaitable is not None:
-                self.runtime.spawn(self._finish(callback, awaitable))
-        except Exception:
-            self.log.exception("%s: callback %r failed", self, callback)
-
-    async def _finish(self, callback: Callable[..., Any], awaitable: Awaitable[Any]) -> None:
-        try:
-            await awaitable
-        except Exception:
-            self.log.exception("%s: callback %r failed", self, callback)
-
-    def _forget_in_child(self) -> None:
-        """In a forked child: the connection is the parent's, and so are its turns."""
-        link = self._link
-        self._link = None
-        self._home = _NOWHERE
-        self._turns = Turns(self.runtime)
-        self._opening = Turns(self.runtime)
-        self._callback = None
-        self._ended.clear()
-        if link is not None:
-            link.transport.forget()
-
-
-def _hang_up_notice(connection: Connection, link: Link) -> Callable[[BaseException | None], None]:
-    """Return what a transport calls when the peer goes; it does not keep the connection alive."""
-    connection_reference = weakref.ref(connection)
-    link_reference = weakref.ref(link)
-
-    def hung_up(error: BaseException | None) -> None:
-        connection = connection_reference()
-        link = link_reference()
-        if connection is not None and link is not None and not link.closed:
-            connection._note_hang_up(link, error)
-            connection._report(link)
-
-    return hung_up
-
-
-_connections: weakref.WeakSet[Connection] = weakref.WeakSet()
-
-
-def _forget_in_child() -> None:
-    for connection in list(_connections):
-        connection._forget_in_child()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_in_child)

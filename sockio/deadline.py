@@ -9,9 +9,9 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Final, Union
+    from typing import Any, Final, TypeAlias
 
-    Timeout = Union[float, None, "Default"]
+    Timeout: TypeAlias = "float | Default | None"
 
 #: A limit of so many seconds (a hundred years) or more is none: infinity has no place in a system call.
 LONGEST = 100 * 365 * 86400.0

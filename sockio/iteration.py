@@ -12,13 +12,12 @@ from .deadline import DEFAULT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
-    from typing import Union
+    from collections.abc import AsyncIterator, Iterable, Iterator
 
-    from .connection import Link
+    from .link import Link
     from .stream import Stream
 
-    Batch = Union[tuple[Link | None, Iterable[bytes]], None]
+    Batch = tuple[Link | None, Iterable[bytes]] | None
 
 
 class BaseStream:
@@ -32,8 +31,12 @@ class BaseStream:
     def __init__(self, tcp: Stream, reconnect: bool = False) -> None:
         self.tcp = tcp
         self.reconnect = reconnect
+        self._one_by_one: Items | None = None
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._generate() if self.tcp.runtime.drops_generators else Items(self)
+
+    async def _generate(self) -> AsyncIterator[bytes]:
         link: Link | None = None
         while True:
             batch = await self.next_batch(link)
@@ -47,9 +50,9 @@ class BaseStream:
                 yield item
 
     async def __anext__(self) -> bytes:
-        async for item in self:
-            return item
-        raise StopAsyncIteration
+        if self._one_by_one is None:
+            self._one_by_one = Items(self)
+        return await self._one_by_one.__anext__()
 
     async def next_batch(self, link: Link | None) -> Batch:
         """Return the link that is being read and the next items; None when that link has ended.
@@ -73,6 +76,35 @@ class BaseStream:
     async def _read(self) -> bytes:
         """Return the next item; raise ConnectionEOFError where the stream ends."""
         raise NotImplementedError
+
+
+class Items:
+    """What `BaseStream` generates, without a generator: slower, but nobody minds when it is left half-way.
+
+    Args:
+        items: where they come from.
+    """
+
+    def __init__(self, items: BaseStream) -> None:
+        self._items = items
+        self._link: Link | None = None
+        self._batch: Iterator[bytes] = iter(())
+
+    def __aiter__(self) -> Items:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while True:
+            for item in self._batch:
+                return item
+            batch = await self._items.next_batch(self._link)
+            if batch is not None:
+                self._link = batch[0]
+                self._batch = iter(batch[1])
+            elif self._items.reconnect:
+                self._link = None
+            else:
+                raise StopAsyncIteration
 
 
 class LineStream(BaseStream):

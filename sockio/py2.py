@@ -284,11 +284,11 @@ def check_count(name, value, lowest):
     return value
 
 
-def join(lines):
-    """Return the lines one after the other, to be sent at once."""
+def check_lines(lines):
+    """Return *lines* as a list if they can be sent: a sequence of things made of bytes."""
     if isinstance(lines, (bytes, bytearray, memoryview, str)):
         raise TypeError("lines must be a sequence of bytes, not {!r}".format(lines))
-    return b"".join([to_bytes(check_data(line)) for line in lines])
+    return [to_bytes(check_data(line)) for line in lines]
 
 
 #: A limit of so many seconds (a hundred years) or more is none: infinity has no place in a system call.
@@ -334,6 +334,8 @@ class Buffer(object):
     """A queue of bytes: chunks are appended, and any number of bytes, or all up to a separator, is taken."""
 
     def __init__(self):
+        #: False only while nothing is here: quicker to look at than the buffer's truth, and on the safe side.
+        self.used = False
         self._data = b""
         self._start = 0
         self._separator = b"\n"
@@ -358,6 +360,7 @@ class Buffer(object):
 
     def append(self, chunk):
         """Add a chunk at the end. An empty buffer keeps the object itself."""
+        self.used = True
         data = self._data
         size = len(data) - self._start
         if size == 0:
@@ -423,6 +426,7 @@ class Buffer(object):
             return self._take_to(end)
         # A reply that has come in one piece, as nearly all do.
         self._data, self._searched = b"", 0
+        self.used = False
         return data
 
     def take_lines(self, eol):
@@ -496,6 +500,7 @@ class Buffer(object):
             self._start = end
         else:
             self._data, self._start, self._searched = b"", 0, 0
+            self.used = False
 
     def _slice(self, end):
         data = self._data
@@ -830,7 +835,11 @@ class Turns(object):
     def enter(self, ticket):
         """Queue, and return True if it is this ticket's turn already; otherwise `wait`."""
         self.queue.append(ticket)
-        return len(self.queue) == 1 or ticket in self._whose()
+        return self.admits(ticket)
+
+    def admits(self, ticket):
+        """Tell whether it is the turn of a ticket that has entered."""
+        return ticket in self._whose()
 
     def wait(self, ticket, deadline):
         """Wait until it is the turn of a ticket that has entered.
@@ -934,7 +943,8 @@ class Transport(object):
     def watch(self, hung_up):
         """From now on call ``hung_up(error)`` once when the peer goes, also while nobody reads.
 
-        The error is None if the peer closed in good order. It is called where the runtime runs callbacks; *hung_up* must not keep the stream alive.
+        The error is None if the peer closed in good order. It is called where the runtime runs callbacks, and must not
+        keep the stream alive.
         """
 
     def shut_down(self):
@@ -952,6 +962,9 @@ class Runtime(object):
 
     #: Whether primitives may suspend the calling coroutine.
     suspends = True
+
+    #: Whether an async generator may be left half-way, by ``break``, without a warning.
+    drops_generators = True
 
     #: The errors that the core raises; a runtime may add kin of its library's own.
     timeout_error = ConnectionTimeoutError
@@ -1142,7 +1155,7 @@ class SocketDescriptor(Descriptor):
         self.socket = sock
         self.recv = system_call(sock.recv)
         self.recv_into = system_call(sock.recv_into)
-        self.send_all = system_call(sock.sendall)
+        self.send_all = sock.sendall
         sock.setblocking(False)
 
     def send(self, data):
@@ -1441,9 +1454,6 @@ class BlockingRuntime(Runtime):
         return owner == get_ident()
 
 
-_NOWHERE = object()
-
-
 class Link(object):
     """One established connection: its transport, and what it has received that nobody has asked for yet.
 
@@ -1487,22 +1497,128 @@ class Link(object):
 class CallbackPass(object):
     """Lets a callback, and the tasks that it starts, use the link that is being set up, for as long as it runs."""
 
-    __slots__ = ("connection", "deadline", "link", "outer", "owner", "turns")
+    __slots__ = ("deadline", "link", "outer", "owner", "turns")
 
-    def __init__(self, connection, link, deadline, outer):
-        self.connection = connection
+    def __init__(self, callbacks, link, deadline, outer):
         self.link = link
         self.deadline = deadline
         self.outer = outer
-        self.owner = connection.runtime.caller()
-        self.turns = Turns(connection.runtime)
+        self.owner = callbacks.runtime.caller()
+        self.turns = Turns(callbacks.runtime)
 
 
 _callback_pass = ContextVar("sockio callback pass", default=None)
 
 
-class BaseConnection(object):
-    """What every stream has: a link that is made on demand, calls in turn, callbacks, time limits.
+class Callbacks(object):
+    """The part of a connection that knows its callbacks.
+
+    Attributes:
+        resource: what the connection is to, as a URL.
+        on_connection_made, on_connection_lost, on_eof_received: the callbacks, or None.
+    """
+
+    def __init__(self, resource, on_connection_made, on_connection_lost, on_eof_received):
+        self.runtime.check_callback("on_connection_made", on_connection_made)
+        self.runtime.check_callback("on_connection_lost", on_connection_lost)
+        self.runtime.check_callback("on_eof_received", on_eof_received)
+        self.resource = resource
+        self.on_connection_made = on_connection_made
+        self.on_connection_lost = on_connection_lost
+        self.on_eof_received = on_eof_received
+        self._callback = None
+        self._ended = deque()
+
+    def __str__(self):
+        return self.resource
+
+    @property
+    def log(self):
+        """Where the stream logs: a child of the logger "sockio" that is named after the resource."""
+        import logging  # slow to import, and seldom used
+
+        scheme, _, location = self.resource.partition("://")
+        kind = {"tcp": "TCP", "tls": "TCP", "unix": "Unix"}.get(scheme, "Serial")
+        return logging.getLogger("sockio.{}({})".format(kind, location))
+
+    def _passes(self):
+        """Return the pass of the callback from which the stream is being used, None anywhere else."""
+        current = _callback_pass.get()
+        while current is not None:
+            if current is self._callback and self.runtime.may_pass(current.owner):
+                return current
+            current = current.outer
+        return None
+
+    def _tell_connection_made(self, link, callback, deadline):
+        current = CallbackPass(self, link, deadline, _callback_pass.get())
+        before = _callback_pass.set(current)
+        self._callback = current
+        try:
+            self.runtime.invoke(callback)
+        except Exception:
+            self.log.exception("%s: on_connection_made failed", self)
+        finally:
+            self._callback = None
+            _callback_pass.reset(before)
+        if current.turns.queue:
+            # Tasks that the callback has started are in the middle of their calls.
+            ticket = Ticket("on_connection_made", current.owner)
+            try:
+                if not current.turns.enter(ticket):
+                    self._wait_turn(current.turns, ticket, deadline)
+            finally:
+                current.turns.leave(ticket)
+
+    def _report_ended(self):
+        """Tell the callbacks of links that have ended, each once."""
+        while self._ended:
+            try:
+                link = self._ended.popleft()
+            except IndexError:
+                return
+            self._report(link)
+
+    def _report(self, link):
+        if not link.take_news():
+            return
+        if isinstance(link.error, EOFError):
+            if self.on_eof_received is not None:
+                self._tell(self.on_eof_received)
+            error = None
+        else:
+            error = link.error
+        # Its traceback holds the call that failed, and so the connection: no cycles.
+        link.error = None if error is None else ConnectionError(str(error))
+        if self.on_connection_lost is not None:
+            self._tell(self.on_connection_lost, error)
+
+    def _tell(self, callback, *args):
+        """Call back. What the callback leaves to be awaited goes on by itself."""
+        try:
+            self.runtime.invoke(callback, *args)
+        except Exception:
+            self.log.exception("%s: callback %r failed", self, callback)
+
+    def _wait_turn(self, turns, ticket, deadline):
+        try:
+            turns.wait(ticket, deadline)
+        except DeadlineExpired:
+            holder = turns.holder(ticket)
+            whose = "nobody any more"
+            if holder is not None:
+                whose = "{} of {}".format(holder.method, self.runtime.describe(holder.owner))
+            raise self.runtime.timeout_error(
+                "{}: {} timed out waiting for its turn, which is held by {}; "
+                "the connection was left alone".format(self, ticket.method, whose)
+            )
+
+
+_NOWHERE = object()
+
+
+class Endpoint(Callbacks):
+    """A resource that can be connected to, and the present connection to it.
 
     Subclasses say what they connect to, by `_open_transport` and the resource's name.
     """
@@ -1520,14 +1636,8 @@ class BaseConnection(object):
         quiet,
         retry
     ):
-        self.runtime.check_callback("on_connection_made", on_connection_made)
-        self.runtime.check_callback("on_connection_lost", on_connection_lost)
-        self.runtime.check_callback("on_eof_received", on_eof_received)
-        self.resource = resource
+        super(Endpoint, self).__init__(resource, on_connection_made, on_connection_lost, on_eof_received)
         self.auto_reconnect = auto_reconnect
-        self.on_connection_made = on_connection_made
-        self.on_connection_lost = on_connection_lost
-        self.on_eof_received = on_eof_received
         self.buffer_size = check_count("buffer_size", buffer_size, 1)
         self.connection_timeout = check_timeout("connection_timeout", connection_timeout)
         self.timeout = check_timeout("timeout", timeout)
@@ -1538,14 +1648,9 @@ class BaseConnection(object):
         self._turns = Turns(self.runtime)
         self._opening = Turns(self.runtime)
         self._link = None
-        self._callback = None
         self._out_of_step = False
         self._closings = 0
-        self._ended = deque()
-        _connections.add(self)
-
-    def __str__(self):
-        return self.resource
+        _endpoints.add(self)
 
     def __repr__(self):
         state = "connected" if self.connected() else "not connected"
@@ -1555,15 +1660,6 @@ class BaseConnection(object):
         link = getattr(self, "_link", None)
         if link is not None:
             link.transport.close()
-
-    @property
-    def log(self):
-        """Where the stream logs: a child of the logger "sockio" that is named after the resource."""
-        import logging  # slow to import, and seldom used
-
-        scheme, _, location = self.resource.partition("://")
-        kind = {"tcp": "TCP", "tls": "TCP", "unix": "Unix"}.get(scheme, "Serial")
-        return logging.getLogger("sockio.{}({})".format(kind, location))
 
     def _open_transport(self, deadline):
         """Make a connection, once. Raises DeadlineExpired and the system's OSErrors."""
@@ -1623,16 +1719,192 @@ class BaseConnection(object):
         link = self._current_link()
         return link is not None and not link.closed and link.ready and not link.transport.hung_up()
 
-    def _current_link(self):
-        current = None if self._callback is None else self._passes()
-        return self._link if current is None else current.link
-
     @property
     def is_open(self):
         """The same as `connected`."""
         return self.connected()
 
-    # One call
+    def _current_link(self):
+        current = None if self._callback is None else self._passes()
+        return self._link if current is None else current.link
+
+    # Making a link
+
+    def _connect(self, deadline):
+        """Make a new link. The caller holds the opening turn."""
+        closings = self._closings
+        old = self._link
+        if old is not None:
+            self._retire(old, old.error)
+        transport = self._establish(deadline)
+        link = Link(transport)
+        try:
+            if self._out_of_step and self.quiet:
+                self._drain(transport, self.quiet, deadline)
+            self._out_of_step = False
+            if self.on_connection_lost is not None or self.on_eof_received is not None:
+                transport.watch(_hang_up_notice(self, link))
+            if self.on_connection_made is not None:
+                self._tell_connection_made(link, self.on_connection_made, deadline)
+            if closings != self._closings:
+                raise ConnectionAbortedError("{}: closed while connecting".format(self))
+            if link.closed:
+                late = deadline is not None and self.runtime.clock() >= deadline
+                kind = self.runtime.timeout_error if late else ConnectionAbortedError
+                raise kind("{}: lost again while on_connection_made was running".format(self))
+            self.connection_counter += 1
+            self._link = link
+        except BaseException as error:
+            self._callback = None
+            self._retire(link, error)
+            raise
+        return link
+
+    def _establish(self, deadline):
+        """Connect, trying again as often as ``retry`` allows."""
+        attempt = 1
+        refusal = None
+        try:
+            while True:
+                try:
+                    return self._open_transport(deadline)
+                except EnvironmentError as error:
+                    if error.filename is None:
+                        error.filename = self.resource
+                    refusal = error
+                    if self.retry.attempts is not None and attempt >= self.retry.attempts:
+                        raise
+                delay = self.retry.delay_after(attempt)
+                self.log.info("%s: attempt %d failed (%s), next in %.3g s", self, attempt, refusal, delay)
+                if deadline is not None and self.runtime.clock() + delay >= deadline:
+                    raise DeadlineExpired
+                self.runtime.sleep(delay)
+                attempt += 1
+        except DeadlineExpired:
+            last = "no answer" if refusal is None else refusal.strerror or str(refusal)
+            raise self.runtime.timeout_error(
+                "{}: no connection in time: {} attempt(s), the last one: {}".format(self, attempt, last)
+            )
+
+    def _drain(self, transport, quiet, deadline):
+        """Throw away what still comes from before, until nothing has come for *quiet* seconds."""
+        size = 0
+        while True:
+            silent = self.runtime.clock() + quiet
+            if deadline is not None and deadline < silent:
+                silent = deadline
+            try:
+                received = transport.receive(silent)
+                chunk = received
+            except DeadlineExpired:
+                if deadline is not None and silent == deadline:
+                    raise self.runtime.timeout_error(
+                        "{}: no resynchronisation in time: not silent for {} s after a failed call".format(self, quiet)
+                    )
+                break
+            if not chunk:
+                raise self.runtime.eof_error("{}: closed by the peer during resynchronisation".format(self), b"")
+            size += len(chunk)
+        if size:
+            self.log.warning("%s: discarded %d late bytes after a failed call", self, size)
+
+    def _settle(self):
+        """Move in where the caller is: another event loop or trio run cannot use what belonged to the last one."""
+        home = self.runtime.home()
+        if home is self._home:
+            return
+        if self._home is _NOWHERE:
+            self._home = home
+            return
+        link = self._link
+        self._link = None
+        self._home = home
+        self._turns = Turns(self.runtime)
+        self._opening = Turns(self.runtime)
+        self._callback = None
+        if link is not None:
+            self._retire(link, None)
+
+    # Giving a link up
+
+    def _part_with(self, link):
+        """Let no other call use a link that is out of step. Until then its tickets tell that it is."""
+        self._out_of_step = True
+        if self._link is link:
+            self._link = None
+
+    def _retire(self, link, error):
+        """Give a link up. Its descriptor is closed now, or by the call that is still inside it."""
+        if self._link is link:
+            self._link = None
+        first = not link.closed
+        link.ready = False
+        link.closed = True
+        if link.reader is not None or link.writer is not None:
+            self._out_of_step = True
+            link.transport.shut_down()
+        else:
+            link.transport.close()
+        if first and link.error is None and isinstance(error, Exception):
+            link.error = error
+        self._ended.append(link)
+
+    def _note_hang_up(self, link, error):
+        """The peer has gone. What it has sent before can still be read."""
+        link.ready = False
+        if link.error is None:
+            end = self._end_of_stream(b"", "the peer closed the connection") if error is None else error
+            link.error = without_traceback(end)  # which may hold the link: no cycles
+
+    def _end_of_stream(self, partial, message):
+        return self.runtime.eof_error("{}: {}".format(self, message), partial)
+
+    def _deadline(self, timeout):
+        seconds = check_timeout("timeout", timeout)
+        return None if seconds is None else self.runtime.clock() + seconds
+
+    def _forget_in_child(self):
+        """In a forked child: the connection is the parent's, and so are its turns."""
+        link = self._link
+        self._link = None
+        self._home = _NOWHERE
+        self._turns = Turns(self.runtime)
+        self._opening = Turns(self.runtime)
+        self._callback = None
+        self._ended.clear()
+        if link is not None:
+            link.transport.forget()
+
+
+def _hang_up_notice(endpoint, link):
+    """Return what a transport calls when the peer goes; it does not keep the endpoint alive."""
+    endpoint_reference = weakref.ref(endpoint)
+    link_reference = weakref.ref(link)
+
+    def hung_up(error):
+        endpoint = endpoint_reference()
+        link = link_reference()
+        if endpoint is not None and link is not None and not link.closed:
+            endpoint._note_hang_up(link, error)
+            endpoint._report(link)
+
+    return hung_up
+
+
+_endpoints = weakref.WeakSet()
+
+
+def _forget_in_child():
+    for endpoint in list(_endpoints):
+        endpoint._forget_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)
+
+
+class BaseConnection(Endpoint):
+    """An endpoint whose link is used by one call at a time: a reader and a writer, or an exchange."""
 
     def _call(self, method, timeout, data, receive, only, *args):
         """Do one call: wait for its turn, make sure of the link, send and receive.
@@ -1669,7 +1941,9 @@ class BaseConnection(object):
                 deadline = None if timeout is None else self._deadline(timeout)
                 if current is not None:
                     deadline = sooner(deadline, current.deadline)
-                if not turns.enter(ticket):
+                queue = turns.queue
+                queue.append(ticket)  # `turns.enter`, spelled out: every function called here is felt
+                if len(queue) > 1 and not turns.admits(ticket):
                     self._wait_turn(turns, ticket, deadline)
                 link = self._link if current is None else current.link
                 if (
@@ -1678,8 +1952,8 @@ class BaseConnection(object):
                     or not ticket.reads
                     or link.reader is not None
                     or link.writer is not None
+                    or link.buffer.used
                     or link.transport.arrived()
-                    or link.buffer
                 ):
                     link, deadline = self._see_to(link, ticket, only, current is None, deadline)
                 ticket.link = link
@@ -1715,42 +1989,6 @@ class BaseConnection(object):
                 turns.leave(ticket)
             if self._ended:
                 self._report_ended()
-
-    def _deadline(self, timeout):
-        seconds = check_timeout("timeout", timeout)
-        return None if seconds is None else self.runtime.clock() + seconds
-
-    def _settle(self):
-        """Move in where the caller is: another event loop or trio run cannot use what belonged to the last one."""
-        home = self.runtime.home()
-        if home is self._home:
-            return
-        if self._home is _NOWHERE:
-            self._home = home
-            return
-        link = self._link
-        self._link = None
-        self._home = home
-        self._turns = Turns(self.runtime)
-        self._opening = Turns(self.runtime)
-        self._callback = None
-        if link is not None:
-            self._retire(link, None)
-
-    def _wait_turn(self, turns, ticket, deadline):
-        try:
-            turns.wait(ticket, deadline)
-        except DeadlineExpired:
-            holder = turns.holder(ticket)
-            whose = "nobody any more"
-            if holder is not None:
-                whose = "{} of {}".format(holder.method, self.runtime.describe(holder.owner))
-            raise self.runtime.timeout_error(
-                "{}: {} timed out waiting for its turn, which is held by {}; "
-                "the connection was left alone".format(self, ticket.method, whose)
-            )
-
-    # The link
 
     def _see_to(self, link, ticket, only, renewable, deadline):
         """Return a link that the call can use, which may be a new one, and the call's deadline from then on."""
@@ -1861,86 +2099,6 @@ class BaseConnection(object):
             return self._end_of_stream(b"", "{} has no connection any more: it was closed".format(method))
         return ConnectionError("{}: {} has no connection any more: {}".format(self, method, link.error))
 
-    def _connect(self, deadline):
-        """Make a new link. The caller holds the opening turn."""
-        closings = self._closings
-        old = self._link
-        if old is not None:
-            self._retire(old, old.error)
-        transport = self._establish(deadline)
-        link = Link(transport)
-        try:
-            if self._out_of_step and self.quiet:
-                self._drain(transport, self.quiet, deadline)
-            self._out_of_step = False
-            if self.on_connection_lost is not None or self.on_eof_received is not None:
-                transport.watch(_hang_up_notice(self, link))
-            if self.on_connection_made is not None:
-                self._tell_connection_made(link, self.on_connection_made, deadline)
-            if closings != self._closings:
-                raise ConnectionAbortedError("{}: closed while connecting".format(self))
-            if link.closed:
-                late = deadline is not None and self.runtime.clock() >= deadline
-                kind = self.runtime.timeout_error if late else ConnectionAbortedError
-                raise kind("{}: lost again while on_connection_made was running".format(self))
-            self.connection_counter += 1
-            self._link = link
-        except BaseException as error:
-            self._callback = None
-            self._retire(link, error)
-            raise
-        return link
-
-    def _establish(self, deadline):
-        """Connect, trying again as often as ``retry`` allows."""
-        attempt = 1
-        refusal = None
-        try:
-            while True:
-                try:
-                    return self._open_transport(deadline)
-                except EnvironmentError as error:
-                    if error.filename is None:
-                        error.filename = self.resource
-                    refusal = error
-                    if self.retry.attempts is not None and attempt >= self.retry.attempts:
-                        raise
-                delay = self.retry.delay_after(attempt)
-                self.log.info("%s: attempt %d failed (%s), next in %.3g s", self, attempt, refusal, delay)
-                if deadline is not None and self.runtime.clock() + delay >= deadline:
-                    raise DeadlineExpired
-                self.runtime.sleep(delay)
-                attempt += 1
-        except DeadlineExpired:
-            last = "no answer" if refusal is None else refusal.strerror or str(refusal)
-            raise self.runtime.timeout_error(
-                "{}: no connection in time: {} attempt(s), the last one: {}".format(self, attempt, last)
-            )
-
-    def _drain(self, transport, quiet, deadline):
-        """Throw away what still comes from before, until nothing has come for *quiet* seconds."""
-        size = 0
-        while True:
-            silent = self.runtime.clock() + quiet
-            if deadline is not None and deadline < silent:
-                silent = deadline
-            try:
-                received = transport.receive(silent)
-                chunk = received
-            except DeadlineExpired:
-                if deadline is not None and silent == deadline:
-                    raise self.runtime.timeout_error(
-                        "{}: no resynchronisation in time: not silent for {} s after a failed call".format(self, quiet)
-                    )
-                break
-            if not chunk:
-                raise self.runtime.eof_error("{}: closed by the peer during resynchronisation".format(self), b"")
-            size += len(chunk)
-        if size:
-            self.log.warning("%s: discarded %d late bytes after a failed call", self, size)
-
-    # The end of a link
-
     def _fail(self, ticket, timeout, error):
         """Give up the link of a call that failed, and return the error that its caller is to see."""
         link = ticket.link
@@ -1958,6 +2116,8 @@ class BaseConnection(object):
             failure = self.runtime.timeout_error("{}: {} timed out {} {}".format(self, ticket.method, when, doing))
         elif link.closed and isinstance(error, (EnvironmentError, EOFError)):
             failure = ConnectionAbortedError("{}: was closed while {} was running".format(self, ticket.method))
+        elif isinstance(error, EnvironmentError) and error.errno is not None and error.filename is None:
+            error.filename = self.resource  # the system does not know which one it was
         self._part_with(link)
         if sending:
             link.writer = None
@@ -1965,138 +2125,6 @@ class BaseConnection(object):
             link.reader = None
         self._retire(link, failure)
         return failure
-
-    def _part_with(self, link):
-        """Let no other call use a link that is out of step. Until then its tickets tell that it is."""
-        self._out_of_step = True
-        if self._link is link:
-            self._link = None
-
-    def _retire(self, link, error):
-        """Give a link up. Its descriptor is closed now, or by the call that is still inside it."""
-        if self._link is link:
-            self._link = None
-        first = not link.closed
-        link.ready = False
-        link.closed = True
-        if link.reader is not None or link.writer is not None:
-            self._out_of_step = True
-            link.transport.shut_down()
-        else:
-            link.transport.close()
-        if first and link.error is None and isinstance(error, Exception):
-            link.error = error
-        self._ended.append(link)
-
-    def _note_hang_up(self, link, error):
-        """The peer has gone. What it has sent before can still be read."""
-        link.ready = False
-        if link.error is None:
-            end = self._end_of_stream(b"", "the peer closed the connection") if error is None else error
-            link.error = without_traceback(end)  # which may hold the link: no cycles
-
-    def _end_of_stream(self, partial, message):
-        return self.runtime.eof_error("{}: {}".format(self, message), partial)
-
-    # Callbacks
-
-    def _passes(self):
-        """Return the pass of the callback from which the stream is being used, None anywhere else."""
-        current = _callback_pass.get()
-        while current is not None:
-            if current is self._callback and self.runtime.may_pass(current.owner):
-                return current
-            current = current.outer
-        return None
-
-    def _tell_connection_made(self, link, callback, deadline):
-        current = CallbackPass(self, link, deadline, _callback_pass.get())
-        before = _callback_pass.set(current)
-        self._callback = current
-        try:
-            self.runtime.invoke(callback)
-        except Exception:
-            self.log.exception("%s: on_connection_made failed", self)
-        finally:
-            self._callback = None
-            _callback_pass.reset(before)
-        if current.turns.queue:
-            # Tasks that the callback has started are in the middle of their calls.
-            ticket = Ticket("on_connection_made", current.owner)
-            try:
-                if not current.turns.enter(ticket):
-                    self._wait_turn(current.turns, ticket, deadline)
-            finally:
-                current.turns.leave(ticket)
-
-    def _report_ended(self):
-        """Tell the callbacks of links that have ended, each once."""
-        while self._ended:
-            try:
-                link = self._ended.popleft()
-            except IndexError:
-                return
-            self._report(link)
-
-    def _report(self, link):
-        if not link.take_news():
-            return
-        if isinstance(link.error, EOFError):
-            if self.on_eof_received is not None:
-                self._tell(self.on_eof_received)
-            error = None
-        else:
-            error = link.error
-        # Its traceback holds the call that failed, and so the connection: no cycles.
-        link.error = None if error is None else ConnectionError(str(error))
-        if self.on_connection_lost is not None:
-            self._tell(self.on_connection_lost, error)
-
-    def _tell(self, callback, *args):
-        """Call back. What the callback leaves to be awaited goes on by itself."""
-        try:
-            self.runtime.invoke(callback, *args)
-        except Exception:
-            self.log.exception("%s: callback %r failed", self, callback)
-
-    def _forget_in_child(self):
-        """In a forked child: the connection is the parent's, and so are its turns."""
-        link = self._link
-        self._link = None
-        self._home = _NOWHERE
-        self._turns = Turns(self.runtime)
-        self._opening = Turns(self.runtime)
-        self._callback = None
-        self._ended.clear()
-        if link is not None:
-            link.transport.forget()
-
-
-def _hang_up_notice(connection, link):
-    """Return what a transport calls when the peer goes; it does not keep the connection alive."""
-    connection_reference = weakref.ref(connection)
-    link_reference = weakref.ref(link)
-
-    def hung_up(error):
-        connection = connection_reference()
-        link = link_reference()
-        if connection is not None and link is not None and not link.closed:
-            connection._note_hang_up(link, error)
-            connection._report(link)
-
-    return hung_up
-
-
-_connections = weakref.WeakSet()
-
-
-def _forget_in_child():
-    for connection in list(_connections):
-        connection._forget_in_child()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_in_child)
 
 
 class Stream(BaseConnection):
@@ -2233,7 +2261,7 @@ class Stream(BaseConnection):
 
     def writelines(self, lines, timeout=DEFAULT):
         """Send the lines, which bring their own ends, in one go."""
-        self._call("writelines", timeout, join(lines), None, None)
+        self._call("writelines", timeout, b"".join(check_lines(lines)), None, None)
 
     def writeframe(self, frame, framing, timeout=DEFAULT):
         """Send a frame, as *framing* encodes it."""
@@ -2269,8 +2297,8 @@ class Stream(BaseConnection):
 
     def writelines_readlines(self, lines, n=None, eol=None, timeout=DEFAULT):
         """Send the lines in one go and read *n* lines; as many as were sent if *n* is None."""
-        lines = list(lines)
-        request = join(lines)
+        lines = check_lines(lines)
+        request = b"".join(lines)
         n = len(lines) if n is None else check_count("n", n, 0)
         return self._call("writelines_readlines", timeout, request, self._receive_lines, None, n, self._eol(eol))
 
@@ -2305,13 +2333,16 @@ class Stream(BaseConnection):
         return self._end_of_stream(partial, "the peer closed the connection{}".format(so_far))
 
     def _receive_line(self, link, deadline, eol):
-        if link.buffer:
+        if link.buffer.used:
             return self._receive_rest_of_line(link, deadline, eol, None)
         # Most often the reply is all that comes, and need not go through the buffer.
         chunk = link.transport.receive(deadline)
-        if isinstance(chunk, bytes) and chunk.endswith(eol) and len(chunk) <= self.buffer_size:
-            if chunk.find(eol) + len(eol) == len(chunk):
-                return chunk
+        if (
+            isinstance(chunk, bytes)
+            and chunk.endswith(eol)
+            and chunk.find(eol) + len(eol) == len(chunk) <= self.buffer_size
+        ):
+            return chunk
         return self._receive_rest_of_line(link, deadline, eol, chunk)
 
     def _receive_rest_of_line(self, link, deadline, eol, chunk):
@@ -2355,11 +2386,13 @@ class Stream(BaseConnection):
         if not buffer:
             self._receive(link, deadline)
         while True:
+            if len(buffer) > self.buffer_size:
+                # Among so much there may be a line that is too long.
+                line = self._receive_line(link, deadline, eol)
+                return link, [line]
             lines = buffer.take_lines(eol)
             if lines is not None:
                 return link, lines
-            if len(buffer) > self.buffer_size:
-                self._within_limit(buffer.take_all())
             self._receive(link, deadline)
 
     def _receive_some(self, link, deadline, n):
@@ -2422,15 +2455,23 @@ class Stream(BaseConnection):
         if size is None:
             return self._receive_frame(link, deadline, framing)
         # A definite block says how long it is, so it may be longer than what is read ahead.
-        buffer.take(header_size)
-        data = self._receive_exactly(link, deadline, size)
-        end = self._receive_exactly(link, deadline, len(eol))
+        block = buffer.take(header_size)
+        data = b""
+        try:
+            data = self._receive_exactly(link, deadline, size)
+            end = self._receive_exactly(link, deadline, len(eol))
+        except EOFError as error:
+            partial = getattr(error, "partial", b"")
+            raise self._cut_short(block + data + partial)
         framing.check_terminator(size, end)
         return data
 
     def _receive_frame(self, link, deadline, framing):
         while True:
-            frame = framing.decode(link.buffer)
+            try:
+                frame = framing.decode(link.buffer)
+            except LimitError as error:
+                raise self.runtime.limit_error("{}: {}".format(self, error), error.limit, error.partial)
             if not isinstance(frame, Need):
                 return frame
             self._receive(link, deadline)
@@ -2453,8 +2494,12 @@ class BaseStream(object):
     def __init__(self, tcp, reconnect=False):
         self.tcp = tcp
         self.reconnect = reconnect
+        self._one_by_one = None
 
     def __iter__(self):
+        return self._generate() if self.tcp.runtime.drops_generators else Items(self)
+
+    def _generate(self):
         link = None
         while True:
             batch = self.next_batch(link)
@@ -2468,9 +2513,9 @@ class BaseStream(object):
                 yield item
 
     def __next__(self):
-        for item in self:
-            return item
-        raise StopIteration
+        if self._one_by_one is None:
+            self._one_by_one = Items(self)
+        return self._one_by_one.__next__()
 
     next = __next__
 
@@ -2496,6 +2541,37 @@ class BaseStream(object):
     def _read(self):
         """Return the next item; raise ConnectionEOFError where the stream ends."""
         raise NotImplementedError
+
+
+class Items(object):
+    """What `BaseStream` generates, without a generator: slower, but nobody minds when it is left half-way.
+
+    Args:
+        items: where they come from.
+    """
+
+    def __init__(self, items):
+        self._items = items
+        self._link = None
+        self._batch = iter(())
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        while True:
+            for item in self._batch:
+                return item
+            batch = self._items.next_batch(self._link)
+            if batch is not None:
+                self._link = batch[0]
+                self._batch = iter(batch[1])
+            elif self._items.reconnect:
+                self._link = None
+            else:
+                raise StopIteration
+
+    next = __next__
 
 
 class LineStream(BaseStream):
@@ -2535,6 +2611,10 @@ class BlockStream(BaseStream):
 
     def _receive_block(self, link, deadline, size):
         return link, [self.tcp._receive_exactly(link, deadline, size)]
+
+
+#: What Linux takes (net/tcp.h).
+KEEP_ALIVE_RANGES = {"active": (0, 1), "idle": (1, 32767), "retry": (1, 127), "interval": (1, 32767)}
 
 
 class BaseTCP(Stream):
@@ -2622,8 +2702,9 @@ def check_keep_alive(keep_alive):
     for name, value in keep_alive.items():
         if name not in DFT_KEEP_ALIVE:
             raise ValueError("keep_alive has no {!r}, but {}".format(name, ', '.join(DFT_KEEP_ALIVE)))
-        if not isinstance(value, int) or value < 0:
-            raise ValueError("keep_alive's {} must be a whole number, zero or more, not {!r}".format(name, value))
+        lowest, highest = KEEP_ALIVE_RANGES[name]
+        if not isinstance(value, int) or not lowest <= value <= highest:
+            raise ValueError("keep_alive's {} must be a whole number, {} to {}, not {!r}".format(name, lowest, highest, value))
 
 
 class TCP(BaseTCP):

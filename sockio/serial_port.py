@@ -104,9 +104,13 @@ class Serial(Stream):
         """Find and open the port. Raises the system's error for what is missing, not allowed or in use."""
         import serial
 
+        from .runtimes import serial_ports
+
+        name = self._find()
+        serial_ports.wait_closed(name)
         try:
             port = serial.serial_for_url(
-                self._find(),
+                name,
                 do_not_open=True,
                 baudrate=self.baudrate,
                 bytesize=self.bytesize,

@@ -504,6 +504,9 @@ class TCP(BlockingTCP):
 
         return futures.TCP(*args, **kwargs)
 
+    # What help() and inspect.signature() show.
+    __new__.__dict__["__wrapped__"] = BlockingTCP.__init__
+
 
 class BlockingUnix(Stream):
     """A `Unix` whose calls block: the class to derive from."""
@@ -601,6 +604,9 @@ class Unix(BlockingUnix):
         from . import futures
 
         return futures.Unix(*args, **kwargs)
+
+    # What help() and inspect.signature() show.
+    __new__.__dict__["__wrapped__"] = BlockingUnix.__init__
 
 
 class BlockingSerial(Stream):
@@ -794,6 +800,9 @@ class Serial(BlockingSerial):
         from . import futures
 
         return futures.Serial(*args, **kwargs)
+
+    # What help() and inspect.signature() show.
+    __new__.__dict__["__wrapped__"] = BlockingSerial.__init__
 
 
 class BaseStream:

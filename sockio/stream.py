@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import io
 
-from .checks import check_count, check_data, check_eol, join
+from .checks import check_count, check_data, check_eol, check_lines
 from .connection import Connection
 from .deadline import DEFAULT
+from .errors import LimitError
 from .framing import Need
 from .framing.block import Block
 from .runtimes.base import CHUNK_SIZE
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from .checks import Data
-    from .connection import Link
     from .deadline import Timeout
     from .framing import Framing
+    from .link import Link
 
     Frame = TypeVar("Frame")
 
@@ -162,7 +163,7 @@ class Stream(Connection):
 
     async def writelines(self, lines: Iterable[Data], timeout: Timeout = DEFAULT) -> None:
         """Send the lines, which bring their own ends, in one go."""
-        await self._call("writelines", timeout, join(lines), None, None)
+        await self._call("writelines", timeout, b"".join(check_lines(lines)), None, None)
 
     async def writeframe(self, frame: Frame, framing: Framing[Frame], timeout: Timeout = DEFAULT) -> None:
         """Send a frame, as *framing* encodes it."""
@@ -206,8 +207,8 @@ class Stream(Connection):
         timeout: Timeout = DEFAULT,
     ) -> list[bytes]:
         """Send the lines in one go and read *n* lines; as many as were sent if *n* is None."""
-        lines = list(lines)
-        request = join(lines)
+        lines = check_lines(lines)
+        request = b"".join(lines)
         n = len(lines) if n is None else check_count("n", n, 0)
         return await self._call("writelines_readlines", timeout, request, self._receive_lines, None, n, self._eol(eol))
 
@@ -245,13 +246,16 @@ class Stream(Connection):
         return self._end_of_stream(partial, f"the peer closed the connection{so_far}")
 
     def _receive_line(self, link: Link, deadline: float | None, eol: bytes) -> bytes | Awaitable[bytes]:
-        if link.buffer:
+        if link.buffer.used:
             return self._receive_rest_of_line(link, deadline, eol, None)
         # Most often the reply is all that comes, and need not go through the buffer.
         chunk = link.transport.receive(deadline)
-        if isinstance(chunk, bytes) and chunk.endswith(eol) and len(chunk) <= self.buffer_size:
-            if chunk.find(eol) + len(eol) == len(chunk):
-                return chunk
+        if (
+            isinstance(chunk, bytes)
+            and chunk.endswith(eol)
+            and chunk.find(eol) + len(eol) == len(chunk) <= self.buffer_size
+        ):
+            return chunk
         return self._receive_rest_of_line(link, deadline, eol, chunk)
 
     async def _receive_rest_of_line(
@@ -299,11 +303,13 @@ class Stream(Connection):
         if not buffer:
             await self._receive(link, deadline)
         while True:
+            if len(buffer) > self.buffer_size:
+                # Among so much there may be a line that is too long.
+                line = self._receive_line(link, deadline, eol)
+                return link, [line if isinstance(line, bytes) else await line]
             lines = buffer.take_lines(eol)
             if lines is not None:
                 return link, lines
-            if len(buffer) > self.buffer_size:
-                self._within_limit(buffer.take_all())
             await self._receive(link, deadline)
 
     async def _receive_some(self, link: Link, deadline: float | None, n: int) -> bytes:
@@ -370,15 +376,23 @@ class Stream(Connection):
         if size is None:
             return await self._receive_frame(link, deadline, framing)
         # A definite block says how long it is, so it may be longer than what is read ahead.
-        buffer.take(header_size)
-        data = await self._receive_exactly(link, deadline, size)
-        end = await self._receive_exactly(link, deadline, len(eol))
+        block = buffer.take(header_size)
+        data = b""
+        try:
+            data = await self._receive_exactly(link, deadline, size)
+            end = await self._receive_exactly(link, deadline, len(eol))
+        except EOFError as error:
+            partial: bytes = getattr(error, "partial", b"")
+            raise self._cut_short(block + data + partial) from None
         framing.check_terminator(size, end)
         return data
 
     async def _receive_frame(self, link: Link, deadline: float | None, framing: Framing[Frame]) -> Frame:
         while True:
-            frame = framing.decode(link.buffer)
+            try:
+                frame = framing.decode(link.buffer)
+            except LimitError as error:
+                raise self.runtime.limit_error(f"{self}: {error}", error.limit, error.partial) from None
             if not isinstance(frame, Need):
                 return frame
             await self._receive(link, deadline)

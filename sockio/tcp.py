@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from .runtimes.base import Transport
 
 
+#: What Linux takes (net/tcp.h).
+KEEP_ALIVE_RANGES = {"active": (0, 1), "idle": (1, 32767), "retry": (1, 127), "interval": (1, 32767)}
+
+
 class TCP(Stream):
     """A stream over TCP, connected at the first call that needs it, and again after a failure.
 
@@ -119,5 +123,6 @@ def check_keep_alive(keep_alive: Any) -> None:
     for name, value in keep_alive.items():
         if name not in DFT_KEEP_ALIVE:
             raise ValueError(f"keep_alive has no {name!r}, but {', '.join(DFT_KEEP_ALIVE)}")
-        if not isinstance(value, int) or value < 0:
-            raise ValueError(f"keep_alive's {name} must be a whole number, zero or more, not {value!r}")
+        lowest, highest = KEEP_ALIVE_RANGES[name]
+        if not isinstance(value, int) or not lowest <= value <= highest:
+            raise ValueError(f"keep_alive's {name} must be a whole number, {lowest} to {highest}, not {value!r}")

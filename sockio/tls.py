@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ssl
 import threading
+from collections import deque
 
 from .runtimes.base import CHUNK_SIZE, Transport
 from .turns import Turns
@@ -50,7 +51,14 @@ async def secure(
 
 
 class TLSTransport(Transport):
-    """What is inside a TLS connection."""
+    """What is inside a TLS connection.
+
+    Whoever asks how much has arrived may have to decrypt it to know. That is kept here for who reads next, and it is
+    not fetched from under somebody who waits for it.
+    """
+
+    #: How much is decrypted ahead at most, in bytes.
+    AHEAD = 16 * CHUNK_SIZE
 
     def __init__(self, runtime: Runtime, transport: Transport, context: ssl.SSLContext, host: str) -> None:
         self._transport = transport
@@ -60,7 +68,10 @@ class TLSTransport(Transport):
         # One thread at a time inside OpenSSL, and what it has to say goes out in the order in which it said it.
         self._inside = threading.Lock()
         self._sending = Turns(runtime)
+        self._unread: deque[bytes] = deque()
+        self._fetching = False
         self._ended = False
+        self._error: OSError | None = None
 
     async def handshake(self, deadline: float | None) -> None:
         await self._operate(deadline, self._tls.do_handshake)
@@ -73,12 +84,17 @@ class TLSTransport(Transport):
                     result = operation(*args)
                     wanting = False
                 except ssl.SSLWantReadError:
-                    wanting = True
-            await self._flush(deadline)
-            if not wanting:
-                return result
-            data = self._transport.receive(deadline)
-            self._feed(data if isinstance(data, bytes) else await data)
+                    wanting = self._fetching = True
+            try:
+                await self._flush(deadline)
+                if not wanting:
+                    return result
+                received = self._transport.receive(deadline)
+                data = received if isinstance(received, bytes) else await received
+            finally:
+                self._fetching = False
+            with self._inside:
+                self._feed(data)
 
     async def _flush(self, deadline: float | None) -> None:
         """Send what OpenSSL has to say."""
@@ -92,29 +108,59 @@ class TLSTransport(Transport):
                     await unsent
 
     def _feed(self, data: bytes) -> None:
-        with self._inside:
-            if data:
-                self._incoming.write(data)
-            else:
-                self._incoming.write_eof()
-                self._ended = True
+        if data:
+            self._incoming.write(data)
+        else:
+            self._incoming.write_eof()
 
     def arrived(self) -> object:
-        return self._ended or self._tls.pending() or self._incoming.pending or self._transport.arrived()
+        return (
+            self._unread
+            or self._ended
+            or self._tls.pending()
+            or self._incoming.pending
+            or self._incoming.eof
+            or self._transport.arrived()
+        )
 
     async def receive(self, deadline: float | None) -> bytes:
+        return await self._operate(deadline, self._read)
+
+    def _read(self) -> bytes:
+        """Return decrypted bytes, ``b""`` at the end. Raises SSLWantReadError if more has to be fetched for that."""
+        if self._unread:
+            return self._unread.popleft()
+        self._check_error()
         try:
-            return await self._operate(deadline, self._tls.read, CHUNK_SIZE)
+            chunk = self._tls.read(CHUNK_SIZE)
         except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-            self._ended = True
-            return b""
+            chunk = b""
+        self._ended = not chunk
+        return chunk
 
     async def receive_into(self, view: memoryview, deadline: float | None) -> int:
+        return await self._operate(deadline, self._read_into, view)
+
+    def _read_into(self, view: memoryview) -> int:
+        if self._unread:
+            chunk = self._unread.popleft()
+            count = min(len(chunk), len(view))
+            view[:count] = chunk[:count]
+            if count < len(chunk):
+                self._unread.appendleft(chunk[count:])
+            return count
+        self._check_error()
         try:
-            return await self._operate(deadline, self._tls.read, len(view), view)
+            count = int(self._tls.read(len(view), view))  # so many bytes, where a buffer is given
         except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-            self._ended = True
-            return 0
+            count = 0
+        self._ended = not count
+        return count
+
+    def _check_error(self) -> None:
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
 
     async def send(self, data: bytes | bytearray | memoryview, deadline: float | None) -> None:
         view = memoryview(data)
@@ -126,27 +172,40 @@ class TLSTransport(Transport):
         self._tls.write(data)
 
     def receive_now(self) -> bytes | None:
+        with self._inside:
+            return self._read_now()
+
+    def _read_now(self) -> bytes | None:
         while True:
             try:
-                with self._inside:
-                    return self._tls.read(CHUNK_SIZE)
+                return self._read()
             except ssl.SSLWantReadError:
                 data = self._transport.receive_now()
                 if data is None:
                     return None
                 self._feed(data)
-            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-                self._ended = True
-                return b""
 
     def in_waiting(self) -> int:
-        """Return how many bytes are decrypted or can be now; those are kept by OpenSSL."""
         with self._inside:
-            pending = self._tls.pending()
-        return pending or int(self._transport.in_waiting() > 0)
+            if not self._fetching:
+                self._decrypt_ahead()
+            return sum(map(len, self._unread))
+
+    def _decrypt_ahead(self) -> None:
+        ahead, self._unread = self._unread, deque()
+        try:
+            while not self._ended and self._error is None and sum(map(len, ahead)) < self.AHEAD:
+                chunk = self._read_now()
+                if not chunk:
+                    break
+                ahead.append(chunk)
+        except OSError as error:
+            self._error = error.with_traceback(None)  # for who reads
+        finally:
+            self._unread = ahead
 
     def hung_up(self) -> bool:
-        return self._ended or self._transport.hung_up()
+        return self._ended or self._incoming.eof or self._transport.hung_up()
 
     def watch(self, hung_up: HungUp) -> None:
         self._transport.watch(hung_up)

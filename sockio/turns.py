@@ -55,7 +55,11 @@ class Turns:
     def enter(self, ticket: Ticket) -> bool:
         """Queue, and return True if it is this ticket's turn already; otherwise `wait`."""
         self.queue.append(ticket)
-        return len(self.queue) == 1 or ticket in self._whose()
+        return self.admits(ticket)
+
+    def admits(self, ticket: Ticket) -> bool:
+        """Tell whether it is the turn of a ticket that has entered."""
+        return ticket in self._whose()
 
     async def wait(self, ticket: Ticket, deadline: float | None) -> None:
         """Wait until it is the turn of a ticket that has entered.

@@ -43,6 +43,8 @@ class Unix(Stream):
         quiet: float | None = None,
         retry: Retry | None = None,
     ) -> None:
+        if not isinstance(path, str):
+            raise TypeError(f"path must be the absolute path of a socket, not {path!r}")
         address = UnixAddress(path)
         super().__init__(
             str(address),

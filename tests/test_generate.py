@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from sockio import generate
+from sockio.generator.expressions import Part
 from sockio.generator.format_strings import lower_format_string
-from sockio.generator.lowering import Part, lower_text
+from sockio.generator.lowering import lower_text
 from sockio.generator.source import PACKAGE, CannotGenerate, Module
 
 ROOT = PACKAGE.parent
@@ -137,6 +138,8 @@ def test_lowering(text, lowered):
         ("raise PermissionError(1)", "PermissionError"),
         ("x = memoryview(y).cast('B')", "cast"),
         ("x = f'{a:{b}}'", "format string"),
+        ("x = f'{y.isascii()}'", "isascii"),
+        ("def f(a: int = b.bit(c.hex())) -> None:\n    pass", "hex"),
         ("x = 1_000", "number"),
         ("def f(*args: int, b: int = 3) -> None:\n    pass", "arguments that follow"),
         ("def f(*, b: int) -> None:\n    pass", "keyword argument without a default"),
@@ -151,8 +154,10 @@ def test_what_cannot_be_lowered_is_an_error_with_file_and_line(statement, what):
 
 
 def test_lines_are_those_of_the_file_also_after_a_rewrite():
-    with pytest.raises(CannotGenerate, match=r"module.py:5: "):
-        lower("a = 1\nb = 2\nc = 3\n\nx = [*a]\n", rewritten={"a = 1\nb = 2\n": "d = 4\n"})
+    for line in (3, 5):
+        text = "a = 1\nb = 2\n" + "c = 3\n" * (line - 3) + "x = [*a]\n"
+        with pytest.raises(CannotGenerate, match=rf"module.py:{line}: "):
+            lower(text, rewritten={"a = 1\nb = 2\n": "d = 4\n"})
 
 
 def test_a_table_that_does_not_fit_the_core_any_more_is_an_error():

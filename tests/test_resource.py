@@ -224,9 +224,7 @@ def test_ports_that_are_no_int(port):
         check_port(port)
 
 
-@pytest.mark.parametrize(
-    "host", ["localhost", "a_b-c.example", "127.0.0.1", "::1", "fe80::1%eth0", "münchen.example"]
-)
+@pytest.mark.parametrize("host", ["localhost", "a_b-c.example", "127.0.0.1", "::1", "fe80::1%eth0", "münchen.example"])
 def test_hosts(host):
     assert check_host(host) == host
 

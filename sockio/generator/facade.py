@@ -50,10 +50,11 @@ class Core:
     """
 
     def __init__(self) -> None:
-        connection = Module("connection.py").read_class("Connection")
+        callbacks = Module("callbacks.py").read_class("Callbacks")
+        endpoint = Module("endpoint.py").read_class("Endpoint")
         stream = Module("stream.py").read_class("Stream")
-        self.common = (*connection.methods, *stream.methods)
-        parameters = (*stream.constructor, *connection.constructor)
+        self.common = (*callbacks.methods, *endpoint.methods, *stream.methods)
+        parameters = (*stream.constructor, *endpoint.constructor)
         self.attributes = tuple(parameter for parameter in parameters if parameter.name != "resource")
         classes = (
             Module("tcp.py").read_class("TCP"),

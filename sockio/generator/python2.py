@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from .lowering import Part, lower
+import ast
+
+from .expressions import Part
+from .lowering import lower, names_given
 from .python2_text import HEAD, TAIL
+from .source import PACKAGE, CannotGenerate
 
 PARTS = (
     Part("errors.py"),
@@ -45,7 +49,6 @@ PARTS = (
             "ready = self._poll.poll(wait)": "ready = poll_again(self._poll, wait)",
             "self.recv = sock.recv\n": "self.recv = system_call(sock.recv)\n",
             "self.recv_into = sock.recv_into\n": "self.recv_into = system_call(sock.recv_into)\n",
-            "self.send_all = sock.sendall\n": "self.send_all = system_call(sock.sendall)\n",
             "return self.socket.send(data, DONT_WAIT)": "return system_call(self.socket.send)(data, DONT_WAIT)",
         },
     ),
@@ -69,9 +72,10 @@ PARTS = (
             "refuse_awaitable(callback, callback(*args))": "callback(*args)",
         },
     ),
+    Part("link.py"),
     Part(
-        "connection.py",
-        left_out=("Connection._finish",),
+        "callbacks.py",
+        left_out=("Callbacks._finish",),
         rewritten={
             "            awaitable = self.runtime.invoke(callback, *args)\n"
             "            if awaitable is not None:\n"
@@ -79,8 +83,9 @@ PARTS = (
                 "            self.runtime.invoke(callback, *args)\n"
             ),
         },
-        renamed={"Connection": "BaseConnection"},
     ),
+    Part("endpoint.py"),
+    Part("connection.py", renamed={"Connection": "BaseConnection"}),
     Part(
         "stream.py",
         rewritten={
@@ -127,5 +132,16 @@ PARTS = (
 
 
 def write() -> str:
-    """Return the whole module."""
-    return "\n\n".join([HEAD.strip("\n") + "\n", *(lower(part) for part in PARTS), TAIL.strip("\n") + "\n"])
+    """Return the whole module.
+
+    Raises:
+        CannotGenerate: two parts of the core have the same name for different things.
+    """
+    texts = [lower(part) for part in PARTS]
+    owners: dict[str, str] = {}
+    for part, text in zip(PARTS, texts, strict=True):
+        for name in [name for statement in ast.parse(text).body for name in names_given(statement)]:
+            if name in owners:
+                raise CannotGenerate(f"{PACKAGE / part.path}:1: {name} is also in {owners[name]}: rename one of them")
+            owners[name] = part.path
+    return "\n\n".join([HEAD.strip("\n") + "\n", *texts, TAIL.strip("\n") + "\n"])

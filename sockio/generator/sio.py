@@ -157,6 +157,9 @@ class {name}(Blocking{name}):
         from . import futures
 
         return futures.{name}(*args, **kwargs)
+
+    # What help() and inspect.signature() show.
+    __new__.__dict__["__wrapped__"] = Blocking{name}.__init__
 '''
 
 

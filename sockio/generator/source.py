@@ -19,6 +19,37 @@ def cannot(path: Path, node: ast.AST, what: str) -> CannotGenerate:
     return CannotGenerate(f"{path}:{getattr(node, 'lineno', 1)}: {what}")
 
 
+class Text:
+    """Source, and where in it the nodes of its syntax tree are."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.lines = text.splitlines(keepends=True)
+        self._starts = [0]
+        for line in self.lines:
+            self._starts.append(self._starts[-1] + len(line))
+
+    def line_start(self, line: int) -> int:
+        """Return the index in the text at which a line begins; the first is number 1."""
+        return self._starts[line - 1]
+
+    def start(self, node: ast.expr | ast.stmt | ast.arg) -> int:
+        return self._offset(node.lineno, node.col_offset)
+
+    def end(self, node: ast.expr | ast.stmt | ast.arg) -> int:
+        assert node.end_lineno is not None
+        assert node.end_col_offset is not None
+        return self._offset(node.end_lineno, node.end_col_offset)
+
+    def segment(self, node: ast.expr | ast.stmt | ast.arg) -> str:
+        """Return the source of a node."""
+        return self.text[self.start(node) : self.end(node)]
+
+    def _offset(self, line: int, column: int) -> int:
+        # The columns of the syntax tree count bytes.
+        return self._starts[line - 1] + len(self.lines[line - 1].encode()[:column].decode())
+
+
 @dataclass(frozen=True)
 class Parameter:
     """One parameter of a method, in the words of its source."""
@@ -60,12 +91,14 @@ class Class:
     """A class of the core: its docstring and what it defines itself, in the order of the source."""
 
     name: str
+    bases: tuple[str, ...]
     doc: str
     methods: tuple[Method, ...]
 
     @property
     def constructor(self) -> tuple[Parameter, ...]:
-        return next(method.parameters for method in self.methods if method.name == "__init__")
+        """The parameters of its own ``__init__``; none if it has none."""
+        return next((method.parameters for method in self.methods if method.name == "__init__"), ())
 
 
 class Module:
@@ -77,8 +110,8 @@ class Module:
 
     def __init__(self, path: str) -> None:
         self.path = PACKAGE / path
-        self.text = self.path.read_text(encoding="utf-8")
-        self.tree = ast.parse(self.text)
+        self.text = Text(self.path.read_text(encoding="utf-8"))
+        self.tree = ast.parse(self.text.text)
 
     def read_class(self, name: str) -> Class:
         """Return the class of this name.
@@ -88,8 +121,19 @@ class Module:
         """
         for node in self.tree.body:
             if isinstance(node, ast.ClassDef) and node.name == name:
-                return Class(name, self._doc(node), tuple(self._methods(node)))
-        raise CannotGenerate(f"{self.path}: there is no class {name}")
+                bases = tuple(self.text.segment(base) for base in node.bases)
+                return Class(name, bases, self._doc(node), tuple(self._methods(node)))
+        raise CannotGenerate(f"{self.path}:1: there is no class {name}")
+
+    def lineage(self, name: str) -> list[Class]:
+        """Return the class of this name after those of the package that it derives from."""
+        derived = self.read_class(name)
+        classes = []
+        for base in derived.bases:
+            for node in self.tree.body:
+                if isinstance(node, ast.ImportFrom) and base in [alias.name for alias in node.names] and node.level:
+                    classes += Module(f"{node.module}.py").lineage(base)
+        return [*classes, derived]
 
     def _methods(self, node: ast.ClassDef) -> Iterator[Method]:
         for item in node.body:
@@ -97,7 +141,7 @@ class Module:
                 yield self._method(item)
 
     def _method(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Method:
-        decorators = [self._segment(decorator) for decorator in node.decorator_list]
+        decorators = [self.text.segment(decorator) for decorator in node.decorator_list]
         if decorators not in ([], ["property"]):
             raise cannot(self.path, node, f"{node.name} has a decorator that the generator does not know")
         if not node.name.startswith("_") and ast.get_docstring(node) is None:
@@ -105,7 +149,7 @@ class Module:
         return Method(
             node.name,
             tuple(self._parameters(node)),
-            "None" if node.returns is None else self._segment(node.returns),
+            "None" if node.returns is None else self.text.segment(node.returns),
             self._doc(node),
             self._body(node),
             isinstance(node, ast.AsyncFunctionDef),
@@ -127,23 +171,18 @@ class Module:
                     raise cannot(self.path, argument, f"{node.name}: {argument.arg} has no type")
                 yield Parameter(
                     argument.arg,
-                    self._segment(argument.annotation),
-                    None if value is None else self._segment(value),
+                    self.text.segment(argument.annotation),
+                    None if value is None else self.text.segment(value),
                     keyword_only,
                 )
 
     def _doc(self, node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> str:
         """Return the docstring as it stands in the source, quotes and all."""
-        return self._segment(node.body[0]) if ast.get_docstring(node) is not None else ""
+        return self.text.segment(node.body[0]) if ast.get_docstring(node) is not None else ""
 
     def _body(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
         statements = node.body[1:] if ast.get_docstring(node) is not None else node.body
         if not statements:
             return ""
         first, last = statements[0].lineno, statements[-1].end_lineno
-        return "\n".join(self.text.splitlines()[first - 1 : last])
-
-    def _segment(self, node: ast.AST) -> str:
-        segment = ast.get_source_segment(self.text, node)
-        assert segment is not None
-        return segment
+        return "".join(self.text.lines[first - 1 : last]).rstrip("\n")

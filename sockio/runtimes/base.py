@@ -94,7 +94,8 @@ class Transport(ABC):
     def watch(self, hung_up: HungUp) -> None:
         """From now on call ``hung_up(error)`` once when the peer goes, also while nobody reads.
 
-        The error is None if the peer closed in good order. It is called where the runtime runs callbacks; *hung_up* must not keep the stream alive.
+        The error is None if the peer closed in good order. It is called where the runtime runs callbacks, and must not
+        keep the stream alive.
         """
 
     @abstractmethod
@@ -118,6 +119,9 @@ class Runtime(ABC):
 
     #: Whether primitives may suspend the calling coroutine.
     suspends = True
+
+    #: Whether an async generator may be left half-way, by ``break``, without a warning.
+    drops_generators = True
 
     #: The errors that the core raises; a runtime may add kin of its library's own.
     timeout_error: type[ConnectionTimeoutError] = ConnectionTimeoutError

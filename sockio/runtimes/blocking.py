@@ -174,7 +174,7 @@ class BlockingRuntime(Runtime):
         return clock()
 
     async def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
+        time.sleep(seconds)  # noqa: ASYNC251  to block is what this runtime is for
 
     def home(self) -> object:
         return None  # the process; a fork is noticed by the connection itself

@@ -15,12 +15,12 @@ from .callbacks import refuse_awaitable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
-    from typing import Any, Union
+    from typing import Any
 
     from .base import HungUp
     from .descriptor import Descriptor
 
-    Event = tuple[float, Union[bytes, OSError]]
+    Event = tuple[float, bytes | OSError]
 
 
 class FakeRuntime(Runtime):

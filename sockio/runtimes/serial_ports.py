@@ -79,6 +79,33 @@ class PortDescriptor(Descriptor):
         self.close()
 
 
+class _Closed:
+    """Stands for a port that has been given back."""
+
+    in_waiting = 0
+
+
+_closing: dict[str, threading.Thread] = {}
+
+
+def close_aside(port: Any) -> None:
+    """Close a port that takes its time: pyserial waits for its thread, and then gives the server 0.3 s."""
+    thread = threading.Thread(target=port.close, name=f"sockio closes {port.name}")
+    thread.daemon = True
+    _closing[port.name] = thread
+    try:
+        thread.start()
+    except RuntimeError:
+        pass  # the program is ending, and takes the port along
+
+
+def wait_closed(name: str) -> None:
+    """Wait until the port of that name, if it is being closed, can be opened again. In a thread."""
+    thread = _closing.pop(name, None)
+    if thread is not None:
+        thread.join()
+
+
 class PortTransport(Transport):
     """A pyserial port without a file descriptor, read and written in threads.
 
@@ -169,9 +196,10 @@ class PortTransport(Transport):
         self._closed = True
 
     def close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            self._port.close()
+        self._closed = True
+        port, self._port = self._port, _Closed()
+        if not isinstance(port, _Closed):
+            close_aside(port)
 
     def forget(self) -> None:
         self._closed = True

@@ -172,6 +172,7 @@ class TrioRuntime(Runtime):
     """Tasks of a trio run."""
 
     name = "trio"
+    drops_generators = False
 
     def clock(self) -> float:
         return trio.current_time()

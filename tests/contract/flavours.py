@@ -15,7 +15,6 @@ import inspect
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
@@ -40,6 +39,12 @@ class Task:
 
     def done(self) -> bool:
         return self.ended.is_set()
+
+
+async def collect(items: Any, into: list[Any]) -> None:
+    """Append the items of an iteration, as far as it goes."""
+    async for item in items:
+        into.append(item)
 
 
 def core_of(stream: Any) -> Any:
@@ -335,10 +340,17 @@ class Blocking(Flavour):
     options: dict[str, Any] = {}
 
     def TCP(self, *args: Any, **options: Any) -> Any:
-        return self.keep(Awaited(self.module.TCP(*args, **self.options, **options)))
+        return self.keep(Awaited(self.facade.TCP(*args, **self.options, **options)))
 
     def Unix(self, *args: Any, **options: Any) -> Any:
-        return self.keep(Awaited(self.module.Unix(*args, **self.options, **options)))
+        return self.keep(Awaited(self.facade.Unix(*args, **self.options, **options)))
+
+    @property
+    def facade(self) -> ModuleType:
+        """Return the module that a user has the streams from."""
+        import sockio.sio
+
+        return sockio.sio if self.options else self.module
 
     def LineStream(self, stream: Any, *args: Any, **options: Any) -> Any:
         return AwaitedIterator(self.module.LineStream(stream.stream, *args, **options))
@@ -383,7 +395,7 @@ class Blocking(Flavour):
         return function(*args)
 
     async def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
+        time.sleep(seconds)  # noqa: ASYNC251  where calls block, this one does too
 
     def callback(self, function: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
         def plain(*args: Any) -> Any:
@@ -394,6 +406,7 @@ class Blocking(Flavour):
 
 class Futures(Blocking):
     name = "futures"
+    module_name = "sockio.futures"
     options = {"resolve_futures": False}
 
 
@@ -401,7 +414,7 @@ class Python2(Blocking):
     name = "py2"
     module_name = "sockio.py2"
     #: Only a call notices that the peer has gone; the rest is for other kinds of links or of calls.
-    lacks = frozenset({"idle", "unix", "url", "tls"})
+    lacks = frozenset({"idle", "serial", "unix", "url", "tls"})
 
 
 FLAVOURS: dict[str, type[Flavour]] = {kind.name: kind for kind in (Asyncio, Trio, Blocking, Futures, Python2)}

@@ -58,6 +58,10 @@ class Peer:
             chunk = self.socket.recv(65536)
         except ConnectionError:
             chunk = b""
+        except OSError:
+            if self.socket.fileno() != -1:
+                raise
+            chunk = b""  # closed on this side
         self.received += chunk
         return chunk
 
@@ -130,7 +134,9 @@ class Server:
         peers: every connection so far.
     """
 
-    def __init__(self, script: Callable[[Peer], Any] | None | str = "answer", receive_buffer: int | None = None) -> None:
+    def __init__(
+        self, script: Callable[[Peer], Any] | str | None = "answer", receive_buffer: int | None = None
+    ) -> None:
         self._listener = socket.socket()
         if receive_buffer is not None:
             self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)

@@ -312,7 +312,7 @@ async def test_what_a_task_of_made_has_begun_is_finished_first(flavour: Flavour,
 
     async def set_up() -> None:
         tasks.append(flavour.start(stream.write_readline, b"from the task?\n"))
-        await flavour.until(lambda: peers and peers[0].received.endswith(b"task?\n") or poll())
+        await flavour.until(lambda: (peers and peers[0].received.endswith(b"task?\n")) or poll())
 
     def poll() -> bool:
         if scripted.peers and not peers:
@@ -462,7 +462,9 @@ async def test_a_failing_made_is_logged_and_harms_nothing(flavour: Flavour, serv
 
 
 @idle
-async def test_failing_lost_and_eof_are_logged_and_harm_nothing(flavour: Flavour, scripted: Server, logged: Any) -> None:
+async def test_failing_lost_and_eof_are_logged_and_harm_nothing(
+    flavour: Flavour, scripted: Server, logged: Any
+) -> None:
     def errors() -> list[Any]:
         return [record for record in logged.records if record.levelname == "ERROR" and record.exc_info]
 
@@ -552,7 +554,9 @@ class WithCoroutineCall:
     [coroutine_function, functools.partial(coroutine_function, 1), WithCoroutineCall(), WithCoroutineCall().__call__],
     ids=["function", "partial", "object", "method"],
 )
-async def test_coroutine_callbacks_where_calls_block_are_a_TypeError(flavour: Flavour, name: str, callback: Any) -> None:
+async def test_coroutine_callbacks_where_calls_block_are_a_TypeError(
+    flavour: Flavour, name: str, callback: Any
+) -> None:
     with pytest.raises(TypeError, match=name):
         flavour.TCP("127.0.0.1", 5000, **{name: callback})
 

@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-import sockio
 from sockio.framing import LengthPrefix
 
-from .flavours import Flavour
+from .flavours import Flavour, collect
 from .server import Peer, Server, Unresponsive, free_port
 
 #: What a call with a timeout of hundredths of a second may take on a busy machine; the peers go on for longer.
@@ -153,10 +152,10 @@ async def test_a_limit_after_a_call_without_one_and_the_other_way_round(flavour:
 
 async def test_a_peer_that_does_not_read_does_not_stretch_a_write(flavour: Flavour, scripted: Server) -> None:
     stream = flavour.TCP(*scripted.address)
-    with pytest.raises(flavour.ConnectionTimeoutError, match="write .*sending"):
+    with pytest.raises(flavour.ConnectionTimeoutError, match=r"write .*sending"):
         await stream.write(bytes(64 << 20), timeout=0.1)
     assert not stream.connected(), "half a request has gone out"
-    with pytest.raises(flavour.ConnectionTimeoutError, match="write_readline .*sending"):
+    with pytest.raises(flavour.ConnectionTimeoutError, match=r"write_readline .*sending"):
         await stream.write_readline(bytes(64 << 20), timeout=0.1)
     assert not stream.connected()
 
@@ -215,6 +214,7 @@ async def test_with_connection_timeout_the_time_for_connecting_is_not_counted_in
         )
         assert await stream.write_readline(b"a?\n") == b"answer to a?\n"
         timer.join()
+        await stream.close()
 
 
 @pytest.mark.only("aio", "trio", "sio", "futures")
@@ -245,7 +245,6 @@ async def test_iteration_has_the_stream_s_timeout_for_each_item(flavour: Flavour
     scripted.peer().send(b"one\nhalf a li")
     lines = []
     with pytest.raises(flavour.ConnectionTimeoutError):
-        async for line in stream:
-            lines.append(line)
+        await collect(stream, lines)
     assert lines == [b"one\n"]
     assert not stream.connected()

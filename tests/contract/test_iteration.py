@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .flavours import Flavour
+from .flavours import Flavour, collect
 from .server import Peer, Server
 
 
@@ -56,10 +56,9 @@ async def test_an_item_that_is_cut_short_is_an_error_with_what_there_is_of_it(
 ) -> None:
     scripted.script = lambda peer: peer.send(b"1234567\n123")
     stream = flavour.TCP(*scripted.address)
-    items = []
+    items: list[bytes] = []
     with pytest.raises(flavour.ConnectionEOFError) as caught:
-        async for item in getattr(flavour, kind)(stream, argument):
-            items.append(item)
+        await collect(getattr(flavour, kind)(stream, argument), items)
     assert items == [b"1234567\n"]
     assert caught.value.partial == b"123"
     assert stream.connection_counter == 1
@@ -194,10 +193,15 @@ async def test_a_reset_is_not_an_end(flavour: Flavour, scripted: Server) -> None
     await stream.open()
     peer = scripted.peer()
     peer.send(numbers(1))
-    with pytest.raises(ConnectionResetError):
+
+    async def go_through() -> None:
         async for line in stream:
             assert line == b"1\n"
             peer.reset()
+            await flavour.until(lambda: not stream.connected())
+
+    with pytest.raises(ConnectionError, match="reset"):
+        await go_through()
 
 
 async def test_without_a_connection_and_without_auto_reconnect(flavour: Flavour, server: Server) -> None:

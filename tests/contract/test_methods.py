@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-import sockio
 from sockio.common import DEFAULT_LIMIT, DFT_KEEP_ALIVE, IPTOS_LOWDELAY
 
 from .flavours import Flavour
@@ -423,7 +422,8 @@ def test_the_old_names_are_where_they_were() -> None:
     ]:
         for name in names.split():
             assert hasattr(module, name), f"{module.__name__}.{name}"
-    values = [getattr(sockio.common, f"IPTOS_{name}") for name in "NORMAL LOWDELAY THROUGHPUT RELIABILITY MINCOST".split()]
+    kinds = ["NORMAL", "LOWDELAY", "THROUGHPUT", "RELIABILITY", "MINCOST"]
+    values = [getattr(sockio.common, f"IPTOS_{kind}") for kind in kinds]
     assert values == [0x00, 0x10, 0x08, 0x04, 0x02]
     assert sockio.common.DEFAULT_LIMIT == 1048576
     assert sockio.aio.DFT_KEEP_ALIVE == {"active": 1, "idle": 60, "retry": 3, "interval": 10}

@@ -21,7 +21,9 @@ async def test_exchanges_never_interleave(flavour: Flavour, server: Server) -> N
     for task in [flavour.start(ask, name) for name in "abcdefgh"]:
         await flavour.result(task)
     assert server.connections == 1
-    assert sorted(server.requests) == sorted(f"{name} {number}?\n".encode() for name in "abcdefgh" for number in range(25))
+    assert sorted(server.requests) == sorted(
+        f"{name} {number}?\n".encode() for name in "abcdefgh" for number in range(25)
+    )
 
 
 async def test_an_exchange_of_several_lines_is_not_interrupted(flavour: Flavour, scripted: Server) -> None:
