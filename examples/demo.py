@@ -128,7 +128,7 @@ def ask_futures(port: int) -> list[float]:
 
 
 def ask_python2(port: int) -> list[float]:
-    stream = py2.TCP(HOST, port, **{**PATIENT, "retry": py2.Retry(attempts=None, delay=0.1, ceiling=0.5)})
+    stream = py2.TCP(HOST, port, **{**PATIENT, "retry": py2.Retry(attempts=100, delay=0.1, ceiling=0.5)})
     times = ask(lambda: stream.write_readline(IDENTITY))
     stream.close()
     return times

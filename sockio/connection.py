@@ -244,10 +244,12 @@ class Connection(Endpoint):
         if link is None:
             return error
         sending = link.writer is ticket
-        if not ticket.writes and isinstance(error, ProtocolError):
-            link.reader = None
-            return error
         failure = error
+        if isinstance(error, ProtocolError):
+            failure = ProtocolError(f"{self}: {error}", error.data)
+            if not ticket.writes:
+                link.reader = None
+                return failure
         received = b"" if sending else link.buffer.peek(64)
         if isinstance(error, DeadlineExpired):
             doing = "sending" if sending else f"receiving; so far came {received!r}" if received else "receiving"

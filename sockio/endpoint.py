@@ -193,6 +193,8 @@ class Endpoint(Callbacks):
             raise self.runtime.timeout_error(
                 f"{self}: no connection in time: {attempt} attempt(s), the last one: {last}"
             ) from refusal
+        finally:
+            del refusal  # its traceback holds this frame: no cycles
 
     async def _drain(self, transport: Transport, quiet: float, deadline: float | None) -> None:
         """Throw away what still comes from before, until nothing has come for *quiet* seconds."""
@@ -260,7 +262,7 @@ class Endpoint(Callbacks):
     def _note_hang_up(self, link: Link, error: BaseException | None) -> None:
         """The peer has gone. What it has sent before can still be read."""
         link.ready = False
-        if link.error is None:
+        if link.error is None and not link.closed:  # closed on this side, it was not the peer
             end = self._end_of_stream(b"", "the peer closed the connection") if error is None else error
             link.error = end.with_traceback(None)  # which may hold the link: no cycles
 

@@ -52,6 +52,9 @@ class LimitError(ValueError):
         self.limit = limit
         self.partial = partial
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (str(self), self.limit, self.partial)
+
 
 class ProtocolError(ValueError):
     """What was received is not what the protocol allows.

@@ -1,4 +1,4 @@
-"""Writes the modules that follow from the core: ``python -m sockio.generate``.
+"""Writes the modules that follow from the core and from the drivers: ``python -m sockio.generate``.
 
 With ``--check`` it writes nothing, shows what is different, and exits with 1 if anything is.
 """
@@ -10,7 +10,7 @@ import difflib
 import sys
 from collections.abc import Callable, Sequence
 
-from .generator import futures, python2, sio
+from .generator import drivers, futures, python2, sio
 from .generator.source import PACKAGE, CannotGenerate
 
 MODULES: dict[str, Callable[[], str]] = {"sio.py": sio.write, "futures.py": futures.write, "py2.py": python2.write}
@@ -21,14 +21,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m sockio.generate", description="Write the generated modules.")
     parser.add_argument("--check", action="store_true", help="only compare; exit with 1 if a file is out of date")
     check = parser.parse_args(arguments).check
+    try:
+        return write_modules(check)
+    except CannotGenerate as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def write_modules(check: bool) -> int:
+    """Write the modules, or only compare them; return the exit status.
+
+    Raises:
+        CannotGenerate: a source says something that the generator has no words for.
+    """
     status = 0
-    for name, write in MODULES.items():
+    for name, write in (MODULES | drivers.modules()).items():
         path = PACKAGE / name
-        try:
-            wanted = write()
-        except CannotGenerate as error:
-            print(error, file=sys.stderr)
-            return 1
+        wanted = write()
         there = path.read_text(encoding="utf-8") if path.exists() else ""
         if there == wanted:
             continue

@@ -236,6 +236,9 @@ class LimitError(ValueError):
         self.limit = limit
         self.partial = partial
 
+    def __reduce__(self):
+        return type(self), (str(self), self.limit, self.partial)
+
 
 class ProtocolError(ValueError):
     """What was received is not what the protocol allows.
@@ -977,10 +980,12 @@ class Runtime(object):
     def sleep(self, seconds):
         """Let *seconds* pass."""
 
-    def home(self):
+    @staticmethod
+    def home():
         """Return what a connection made now belongs to: the event loop, the trio run, the process."""
 
-    def caller(self):
+    @staticmethod
+    def caller():
         """Return who is calling: the task or thread. Cheap; `describe` makes text of it."""
 
     def describe(self, caller):
@@ -1365,7 +1370,8 @@ class BlockingTransport(Transport):
             raise DeadlineExpired
 
     def receive_now(self):
-        if not self._readable.wait(0):
+        # Not the poll object that another thread, which reads, may be waiting with.
+        if not Poller(self._descriptor.number, READABLE | CLOSED_BY_PEER).wait(0):
             return None
         return self._recv(CHUNK_SIZE)
 
@@ -1402,7 +1408,8 @@ class BlockingRuntime(Runtime):
     def sleep(self, seconds):
         time.sleep(seconds)
 
-    def home(self):
+    @staticmethod
+    def home():
         return None  # the process; a fork is noticed by the connection itself
 
     caller = staticmethod(get_ident)
@@ -1785,6 +1792,8 @@ class Endpoint(Callbacks):
             raise self.runtime.timeout_error(
                 "{}: no connection in time: {} attempt(s), the last one: {}".format(self, attempt, last)
             )
+        finally:
+            del refusal  # its traceback holds this frame: no cycles
 
     def _drain(self, transport, quiet, deadline):
         """Throw away what still comes from before, until nothing has come for *quiet* seconds."""
@@ -1852,7 +1861,7 @@ class Endpoint(Callbacks):
     def _note_hang_up(self, link, error):
         """The peer has gone. What it has sent before can still be read."""
         link.ready = False
-        if link.error is None:
+        if link.error is None and not link.closed:  # closed on this side, it was not the peer
             end = self._end_of_stream(b"", "the peer closed the connection") if error is None else error
             link.error = without_traceback(end)  # which may hold the link: no cycles
 
@@ -2105,10 +2114,12 @@ class BaseConnection(Endpoint):
         if link is None:
             return error
         sending = link.writer is ticket
-        if not ticket.writes and isinstance(error, ProtocolError):
-            link.reader = None
-            return error
         failure = error
+        if isinstance(error, ProtocolError):
+            failure = ProtocolError("{}: {}".format(self, error), error.data)
+            if not ticket.writes:
+                link.reader = None
+                return failure
         received = b"" if sending else link.buffer.peek(64)
         if isinstance(error, DeadlineExpired):
             doing = "sending" if sending else "receiving; so far came {!r}".format(received) if received else "receiving"

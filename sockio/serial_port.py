@@ -124,7 +124,9 @@ class Serial(Stream):
             port.open()
         except serial.SerialException as error:
             code = error.errno or errno.EIO
-            what = "in use by another program" if code in (errno.EAGAIN, errno.EBUSY) else str(error)
+            what = str(error) if error.errno is None else os.strerror(code)
+            if code in (errno.EAGAIN, errno.EBUSY):
+                what = "in use by another program"
             raise OSError(code, what) from error
         return port
 
@@ -143,7 +145,7 @@ class Serial(Stream):
             if all(getattr(port, name) == value for name, value in address.identity.items()):
                 return str(port.device)
         there = ", ".join(f"{port.device} ({port.hwid})" for port in ports if port.vid is not None) or "none at all"
-        raise FileNotFoundError(errno.ENODEV, f"no such adapter is plugged in; there is {there}")
+        raise FileNotFoundError(errno.ENOENT, f"no such adapter is plugged in; there is {there}")
 
 
 def _address(port: Any) -> SerialAddress | HostAddress:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ssl
 import threading
 from collections import deque
+from typing import cast
 
 from .runtimes.base import CHUNK_SIZE, Transport
 from .turns import Turns
@@ -78,6 +79,7 @@ class TLSTransport(Transport):
 
     async def _operate(self, deadline: float | None, operation: Callable[..., Result], *args: Any) -> Result:
         """Do an operation of OpenSSL's, fetching and carrying what it needs."""
+        result: Result | None = None
         while True:
             with self._inside:
                 try:
@@ -88,11 +90,12 @@ class TLSTransport(Transport):
             try:
                 await self._flush(deadline)
                 if not wanting:
-                    return result
+                    return cast("Result", result)
                 received = self._transport.receive(deadline)
                 data = received if isinstance(received, bytes) else await received
             finally:
-                self._fetching = False
+                if wanting:  # or it is somebody else who fetches
+                    self._fetching = False
             with self._inside:
                 self._feed(data)
 
@@ -139,7 +142,13 @@ class TLSTransport(Transport):
         return chunk
 
     async def receive_into(self, view: memoryview, deadline: float | None) -> int:
-        return await self._operate(deadline, self._read_into, view)
+        received = 0
+        while received < len(view):
+            count = await self._operate(deadline, self._read_into, view[received:])
+            if not count:
+                break
+            received += count
+        return received
 
     def _read_into(self, view: memoryview) -> int:
         if self._unread:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from sockio import generate
+from sockio.generator import drivers
+from sockio.generator.driver_source import Package
 from sockio.generator.expressions import Part
 from sockio.generator.format_strings import lower_format_string
 from sockio.generator.lowering import lower_text
@@ -26,6 +29,7 @@ def test_generated_modules_are_up_to_date():
 
 def test_check_shows_what_is_different_and_changes_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(generate, "PACKAGE", tmp_path)
+    monkeypatch.setattr(drivers, "INSTRUMENTS", tmp_path / "instruments")
     assert generate.main(["--check"]) == 1
     assert "+class TCP(BlockingTCP):\n" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
@@ -189,6 +193,112 @@ def test_what_a_facade_cannot_forward_is_an_error_with_file_and_line(tmp_path, m
         Module(str(module)).read_class("Stream")
     line = 3 if method.startswith("@") else 2
     assert str(caught.value).startswith(f"{module}:{line}: ")
+    assert what in str(caught.value)
+
+
+BASE = """
+from typing import Any
+class Driver:
+    conn: Any
+    def __init__(self, conn: Any) -> None:
+        pass
+"""
+
+METER = """
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from ..base import Driver, operation
+from .units import Unit
+
+def reading(method: object) -> object:
+    return operation(method)
+
+class Meter(Driver):
+    period = 0.1
+
+    def __init__(self, conn: object, unit: Unit = Unit("V")) -> None:
+        self.unit = unit
+        self.inputs: dict[int, Input] = {1: Input(self)}
+        self._secret = secret()
+
+    async def inputs_in_use(self) -> list[Input]:
+        'The inputs.'
+
+    @reading
+    def voltage(self) -> Awaitable[float | None]:
+        'The voltage.'
+
+    async def voltages(self, n: int = 1) -> AsyncIterator[float]:
+        'Voltages.'
+
+    @asynccontextmanager
+    async def trigger(self) -> AsyncIterator[Input]:
+        'Trigger.'
+
+    def plain(self, of: Input) -> Unit:
+        'At once.'
+
+class Input(Driver):
+    def __init__(self, owner: Driver) -> None:
+        pass
+"""
+
+
+def write_drivers(path: Path, source: str) -> str:
+    package = path / "meter"
+    package.mkdir()
+    (path / "base.py").write_text(BASE)
+    (package / "__init__.py").write_text("from .meter import Input, Meter\n")
+    (package / "meter.py").write_text(source)
+    return drivers.write(Package(package, drivers.MODULE))
+
+
+def members(text: str, name: str) -> list[str]:
+    protocol = next(node for node in ast.parse(text).body if isinstance(node, ast.ClassDef) and node.name == name)
+    lines = [ast.unparse(node) for node in protocol.body[1:]]
+    return [line.split(":\n")[0] for line in lines]
+
+
+def test_twins_of_drivers_have_all_that_the_drivers_have_in_their_form(tmp_path):
+    text = write_drivers(tmp_path, METER)
+    common = ["conn: Any", "period: float", "unit: Unit", "inputs: dict[int, {0}Input]"]
+    blocking = [
+        *common,
+        "def inputs_in_use(self) -> list[{0}Input]",
+        "def voltage(self) -> float | None",
+        "def voltages(self, n: int=1) -> Iterator[float]",
+        "def trigger(self) -> AbstractContextManager[{0}Input]",
+        "def plain(self, of: {0}Input) -> Unit",
+    ]
+    futures = [
+        *common,
+        "def inputs_in_use(self) -> Future[list[{0}Input]]",
+        "def voltage(self) -> Future[float | None]",
+        *blocking[-3:],
+    ]
+    assert members(text, "BlockingMeter") == [line.format("Blocking") for line in blocking]
+    assert members(text, "FuturesMeter") == [line.format("Futures") for line in futures]
+    assert members(text, "BlockingInput") == ["conn: Any"]
+    assert "unit: Unit = ...) -> BlockingMeter: ..." in text
+    assert "    from .units import Unit\n" in text
+
+
+@pytest.mark.parametrize(
+    ("member", "what"),
+    [
+        ("size = measure()", "size is public and has no type"),
+        ("def f(self):\n        pass", "does not say what it returns"),
+        ("@cached\n    def f(self) -> int:\n        pass", "decorator"),
+        ("def __call__(self) -> int:\n        pass", "form of __call__"),
+    ],
+)
+def test_what_a_twin_cannot_be_made_of_is_an_error_with_file_and_line(tmp_path, member, what):
+    with pytest.raises(CannotGenerate) as caught:
+        write_drivers(
+            tmp_path, f"from ..base import Driver\nclass Input(Driver): ...\nclass Meter(Driver):\n    {member}\n"
+        )
+    line = 5 if member.startswith("@") else 4
+    assert str(caught.value).startswith(f"{tmp_path / 'meter' / 'meter.py'}:{line}: ")
     assert what in str(caught.value)
 
 

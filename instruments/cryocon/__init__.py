@@ -11,13 +11,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .channel import Channel
-from .driver import CryoCon
 from .errors import CryoConError, ReplyError
 from .group import Group, Queued
 from .loop import Loop
 from .session import Identity
 from .tables import Curve, LogRecord, PIDEntry, PIDTable
+
+if TYPE_CHECKING:
+    from .flavours import CryoCon  # the same class, with a constructor that tells what calls give
+else:
+    from .driver import CryoCon
 
 __all__ = [
     "Channel",

@@ -108,15 +108,15 @@ class CryoCon(Members):
         if unknown_loops := [id for id in loops if id not in RANGES or isinstance(id, bool)]:
             raise ValueError(f"no loop {unknown_loops[0]!r}: loops are 1, 2, 3 and 4")
         self._session = Session(self, setup_commands(channels) if setup else ())
-        self.channels = {id: Channel(self, id) for id in channels}
-        self.loops = {id: Loop(self, id) for id in loops}
+        self.channels: dict[str, Channel] = {id: Channel(self, id) for id in channels}
+        self.loops: dict[int, Loop] = {id: Loop(self, id) for id in loops}
         self.over_temperature = OverTemperature(self)
-        self.relays = {id: Relay(self, id) for id in (1, 2)}
-        self.curves = {id: UserCurve(self, id) for id in range(1, 9)}
-        self.pid_tables = {id: UserPIDTable(self, id) for id in range(1, 7)}
-        self.configurations = {id: Configuration(self, id) for id in range(6)}
+        self.relays: dict[int, Relay] = {id: Relay(self, id) for id in (1, 2)}
+        self.curves: dict[int, UserCurve] = {id: UserCurve(self, id) for id in range(1, 9)}
+        self.pid_tables: dict[int, UserPIDTable] = {id: UserPIDTable(self, id) for id in range(1, 7)}
+        self.configurations: dict[int, Configuration] = {id: Configuration(self, id) for id in range(6)}
         self.network = Network(self)
-        self.mail = {id: Mail(self, id) for id in CHANNELS}
+        self.mail: dict[str, Mail] = {id: Mail(self, id) for id in CHANNELS}
         self.data_logger = DataLogger(self)
 
     def __repr__(self) -> str:

@@ -50,12 +50,11 @@ class Core:
     """
 
     def __init__(self) -> None:
-        callbacks = Module("callbacks.py").read_class("Callbacks")
-        endpoint = Module("endpoint.py").read_class("Endpoint")
-        stream = Module("stream.py").read_class("Stream")
-        self.common = (*callbacks.methods, *endpoint.methods, *stream.methods)
-        parameters = (*stream.constructor, *endpoint.constructor)
-        self.attributes = tuple(parameter for parameter in parameters if parameter.name != "resource")
+        lineage = Module("stream.py").lineage("Stream")
+        methods = {method.name: method for ancestor in lineage for method in ancestor.methods}
+        self.common = tuple(methods.values())
+        parameters = {parameter.name: parameter for ancestor in reversed(lineage) for parameter in ancestor.constructor}
+        self.attributes = tuple(parameter for name, parameter in parameters.items() if name != "resource")
         classes = (
             Module("tcp.py").read_class("TCP"),
             Module("unix.py").read_class("Unix"),

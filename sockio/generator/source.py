@@ -122,7 +122,7 @@ class Module:
         for node in self.tree.body:
             if isinstance(node, ast.ClassDef) and node.name == name:
                 bases = tuple(self.text.segment(base) for base in node.bases)
-                return Class(name, bases, self._doc(node), tuple(self._methods(node)))
+                return Class(name, bases, self.doc(node), tuple(self._methods(node)))
         raise CannotGenerate(f"{self.path}:1: there is no class {name}")
 
     def lineage(self, name: str) -> list[Class]:
@@ -148,15 +148,16 @@ class Module:
             raise cannot(self.path, node, f"{node.name} is public and has no docstring")
         return Method(
             node.name,
-            tuple(self._parameters(node)),
+            tuple(self.parameters(node)),
             "None" if node.returns is None else self.text.segment(node.returns),
-            self._doc(node),
+            self.doc(node),
             self._body(node),
             isinstance(node, ast.AsyncFunctionDef),
             decorators == ["property"],
         )
 
-    def _parameters(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[Parameter]:
+    def parameters(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[Parameter]:
+        """Go through the parameters of a method, without the first."""
         arguments = node.args
         named = [*arguments.posonlyargs, *arguments.args][1:]
         if not node.name.startswith("_") and (arguments.vararg or arguments.kwarg or arguments.posonlyargs):
@@ -176,7 +177,7 @@ class Module:
                     keyword_only,
                 )
 
-    def _doc(self, node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    def doc(self, node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> str:
         """Return the docstring as it stands in the source, quotes and all."""
         return self.text.segment(node.body[0]) if ast.get_docstring(node) is not None else ""
 

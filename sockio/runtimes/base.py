@@ -136,12 +136,14 @@ class Runtime(ABC):
     async def sleep(self, seconds: float) -> None:
         """Let *seconds* pass."""
 
+    @staticmethod
     @abstractmethod
-    def home(self) -> object:
+    def home() -> object:
         """Return what a connection made now belongs to: the event loop, the trio run, the process."""
 
+    @staticmethod
     @abstractmethod
-    def caller(self) -> Any:
+    def caller() -> Any:
         """Return who is calling: the task or thread. Cheap; `describe` makes text of it."""
 
     @abstractmethod

@@ -132,7 +132,8 @@ class BlockingTransport(Transport):
             raise DeadlineExpired
 
     def receive_now(self) -> bytes | None:
-        if not self._readable.wait(0):
+        # Not the poll object that another thread, which reads, may be waiting with.
+        if not Poller(self._descriptor.number, READABLE | CLOSED_BY_PEER).wait(0):
             return None
         return self._recv(CHUNK_SIZE)
 
@@ -176,7 +177,8 @@ class BlockingRuntime(Runtime):
     async def sleep(self, seconds: float) -> None:
         time.sleep(seconds)  # noqa: ASYNC251  to block is what this runtime is for
 
-    def home(self) -> object:
+    @staticmethod
+    def home() -> object:
         return None  # the process; a fork is noticed by the connection itself
 
     caller = staticmethod(threading.get_ident)

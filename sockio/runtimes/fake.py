@@ -38,10 +38,12 @@ class FakeRuntime(Runtime):
     async def sleep(self, seconds: float) -> None:
         self.now += seconds
 
-    def home(self) -> object:
+    @staticmethod
+    def home() -> object:
         return None
 
-    def caller(self) -> str:
+    @staticmethod
+    def caller() -> str:
         return "the only one"
 
     def describe(self, caller: str) -> str:

@@ -119,7 +119,7 @@ class PortTransport(Transport):
 
     def __init__(self, runtime: Runtime, port: Any) -> None:
         self._runtime = runtime
-        self._port = port
+        self._port: Any = port
         self._port.timeout = self.LOOK
         self._closed = False
         self._unread = b""

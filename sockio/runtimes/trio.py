@@ -180,10 +180,12 @@ class TrioRuntime(Runtime):
     async def sleep(self, seconds: float) -> None:
         await trio.sleep(seconds)
 
-    def home(self) -> object:
+    @staticmethod
+    def home() -> object:
         return trio.lowlevel.current_root_task()
 
-    def caller(self) -> Any:
+    @staticmethod
+    def caller() -> Any:
         return trio.lowlevel.current_task()
 
     def describe(self, caller: Any) -> str:

@@ -268,7 +268,8 @@ class Server:
     def __exit__(self, *details: object) -> None:
         if self._control is not None:
             self._control.close()
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
         self._process.wait(10)

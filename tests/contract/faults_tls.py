@@ -59,8 +59,7 @@ class TLSServer:
         sock.settimeout(10)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            with self._context.wrap_socket(sock, server_side=True) as secured:
-                lines = secured.makefile("rb")
+            with self._context.wrap_socket(sock, server_side=True) as secured, secured.makefile("rb") as lines:
                 for line in lines:
                     verb, _, rest = line.decode().strip().partition(" ")
                     if verb == "sink":
@@ -69,6 +68,8 @@ class TLSServer:
                     self._answer(secured, verb, rest)
         except OSError as error:
             self.errors.append(error)
+        finally:
+            sock.close()
 
     def _answer(self, secured: ssl.SSLSocket, verb: str, text: str) -> None:
         if verb in ("wait", "split"):
@@ -83,10 +84,13 @@ class TLSServer:
             secured.sendall(pattern(int(text)))
         elif verb == "end":
             secured.sendall(text.encode())
-            secured.unwrap()
+            secured.settimeout(0)
+            with contextlib.suppress(ssl.SSLWantReadError):
+                secured.unwrap()  # does not wait for the client's good-bye
+            raise ConnectionAbortedError
         elif verb == "cut":
             secured.sendall(text.encode())
-            secured.shutdown(socket.SHUT_RDWR)
+            raise ConnectionAbortedError
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)

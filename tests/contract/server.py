@@ -83,7 +83,7 @@ class Peer:
         self.expect(request)
         self.send(reply)
 
-    def flood(self, line: bytes, silence: float = 0.3) -> int:
+    def flood(self, line: bytes, silence: float = 0.2) -> int:
         """Send as much as the client takes; return how many bytes that were once it has taken none for a while."""
         self.socket.setblocking(False)
         data = line * (65536 // len(line))

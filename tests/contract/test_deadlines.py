@@ -80,7 +80,7 @@ async def test_a_trickling_peer_does_not_stretch_it(flavour: Flavour, scripted: 
     }
     started = time.monotonic()
     with pytest.raises(flavour.ConnectionTimeoutError):
-        await getattr(stream, method)(*arguments[method], timeout=0.1)
+        await getattr(stream, method)(*arguments[method], timeout=0.06)
     assert time.monotonic() - started < BOUND
 
 
@@ -142,7 +142,7 @@ async def test_a_limit_after_a_call_without_one_and_the_other_way_round(flavour:
     assert await stream.readline(timeout=0.05) == b"1\n"
     reading = flavour.start(stream.readline)
     await flavour.waiting(stream, 1)
-    await flavour.sleep(0.15)
+    await flavour.sleep(0.1)
     assert not reading.done(), "the limit of an earlier call is still in force"
     peer.send(b"2\n")
     assert await flavour.result(reading) == b"2\n"
@@ -165,7 +165,7 @@ async def test_waiting_for_a_turn_and_then_for_the_reply(flavour: Flavour, scrip
     first = flavour.start(stream.write_readline, b"a?\n")
     peer = await flavour.call(scripted.peer)
     await flavour.call(peer.expect, b"a?\n")
-    second = flavour.start(stream.write_readline, b"b?\n", timeout=0.3)
+    second = flavour.start(stream.write_readline, b"b?\n", timeout=0.2)
     await flavour.waiting(stream, 2)
     await flavour.sleep(0.1)
     peer.send(b"a\n")
@@ -204,12 +204,12 @@ async def test_with_connection_timeout_the_time_for_connecting_is_not_counted_in
     # The port refuses for longer than the call's timeout; the server then takes half of that to answer.
     with Server() as server:
         server.refuse()
-        timer = threading.Timer(0.6, server.listen)
+        timer = threading.Timer(0.4, server.listen)
         timer.start()
         stream = flavour.TCP(
             *server.address,
             connection_timeout=8,
-            timeout=0.4,
+            timeout=0.25,
             retry=flavour.Retry(None, delay=0.02, growth=1, jitter=0),
         )
         assert await stream.write_readline(b"a?\n") == b"answer to a?\n"

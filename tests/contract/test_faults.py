@@ -24,7 +24,7 @@ from tests.contract.faults_leaks import eventually, nothing_left
 from tests.contract.faults_server import PATIENCE, Request, Server
 from tests.py2.test_contract import PYTHON2
 
-REQUESTS = 2400
+REQUESTS = 2000
 SEED = 1
 STREAMS = 4
 #: Tasks or threads that share each stream.
@@ -52,9 +52,7 @@ class Tally:
         else:
             self.wrong.append(f"{request.method}{request.args}: {reply!r}")
 
-    def error(self, error: BaseException) -> None:
-        allowed = (ConnectionError, EOFError, OSError)
-        assert isinstance(error, allowed), repr(error)
+    def error(self, error: OSError) -> None:
         self.outcomes[type(error).__name__] += 1
 
     def check(self, server: Server) -> None:
@@ -62,7 +60,8 @@ class Tally:
         assert sum(self.outcomes.values()) == REQUESTS
         # The server did what it is here for, and yet most requests were answered.
         fates = ast.literal_eval(server.ask("fates"))
-        assert len(fates) == 10 and min(fates.values()) > 10, fates
+        assert len(fates) == 10, fates
+        assert min(fates.values()) > 10, fates
         assert self.outcomes["right"] > REQUESTS / 2, self.outcomes
         for kind in ("ConnectionTimeoutError", "ConnectionEOFError", "ConnectionResetError"):
             assert self.outcomes[kind] > 5, self.outcomes
@@ -160,7 +159,8 @@ def test_cpython_2_7(server: Server, tmp_path: Path) -> None:
     )
     assert output.stderr == ""
     outcomes = ast.literal_eval(output.stdout)
-    assert sum(outcomes.values()) == REQUESTS and outcomes["right"] > REQUESTS / 2, outcomes
+    assert sum(outcomes.values()) == REQUESTS, outcomes
+    assert outcomes["right"] > REQUESTS / 2, outcomes
     assert "wrong" not in outcomes, outcomes
 
 
@@ -198,28 +198,23 @@ def test_futures(server: Server) -> None:
     warm_up = sio.TCP(server.host, server.port, resolve_futures=False)
     warm_up.write_readline(b"echo the loop's thread is there\n").result(5)
     warm_up.close().result(5)
-    tally = Tally()
     with nothing_left():
-        streams = [
-            sio.TCP(server.host, server.port, timeout=PATIENCE, resolve_futures=False) for _ in range(STREAMS)
-        ]
-        requests = tally.requests()
-        while batch := list(itertools.islice(requests, STREAMS * SHARING)):
-            futures = [
-                (request, getattr(stream, request.method)(*request.args))
-                for request, stream in zip(batch, itertools.cycle(streams))
-            ]
-            for request, future in futures:
-                try:
-                    tally.reply(request, future.result(10))
-                except OSError as error:
-                    tally.error(error)
-        for stream in streams:
-            assert stream.write_readline(b"echo still here\n", timeout=5).result(10) == b"still here\n"
-            stream.close().result(5)
-        tally.check(server)
-        assert eventually(lambda: server.clients() == 0)
-        del futures, future, stream, streams
+        streams = [Resolved(server.host, server.port) for _ in range(STREAMS)]
+        in_threads(server, streams)
+        del streams
+
+
+class Resolved:
+    """A stream that gives futures, whose results are waited for."""
+
+    def __init__(self, host: str, port: int) -> None:
+        from sockio import sio
+
+        self.stream = sio.TCP(host, port, timeout=PATIENCE, resolve_futures=False)
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self.stream, name)
+        return lambda *args, **options: method(*args, **options).result(10)
 
 
 def test_the_test_notices_a_wrong_reply() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -35,6 +35,13 @@ def no_collection() -> Iterator[None]:
         yield
     finally:
         gc.enable()
+
+
+def trio_run(coroutine: Coroutine[Any, Any, None]) -> None:
+    async def main() -> None:
+        await coroutine
+
+    trio.run(main)
 
 
 def all_closed(server: Server) -> bool:
@@ -192,7 +199,11 @@ def test_collected_by_another_thread(server: Server) -> None:
         asyncio.run(main())
 
 
-@pytest.mark.parametrize("run, TCP", [(asyncio.run, aio.TCP), (trio_run := lambda main: trio.run(lambda: main), sockio_trio.TCP)], ids=["asyncio", "trio"])
+@pytest.mark.parametrize(
+    ("run", "TCP"),
+    [(asyncio.run, aio.TCP), (trio_run, sockio_trio.TCP)],
+    ids=["asyncio", "trio"],
+)
 def test_loop_is_closed_first(server: Server, run: Any, TCP: Any) -> None:
     async def connect(stream: Any) -> None:
         assert await stream.write_readline(b"echo here\n") == b"here\n"
@@ -258,6 +269,53 @@ def test_nothing_is_made_of_what_never_connected(server: Server) -> None:
     with nothing_left(), no_noise():
         for TCP in (aio.TCP, sockio_trio.TCP, sio.TCP):
             TCP(server.host, server.port)
+
+
+async def cancelled_by_asyncio(call: Any) -> None:
+    task = asyncio.create_task(call)
+    await asyncio.sleep(0.02)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def cancelled_by_trio(call: Any) -> None:
+    with trio.move_on_after(0.02):
+        await call
+
+
+@pytest.mark.parametrize(
+    ("run", "TCP", "cancelled"),
+    [(asyncio.run, aio.TCP, cancelled_by_asyncio), (trio_run, sockio_trio.TCP, cancelled_by_trio)],
+    ids=["asyncio", "trio"],
+)
+def test_dropped_after_a_refusal_and_a_cancellation(server: Server, run: Any, TCP: Any, cancelled: Any) -> None:
+    async def main() -> None:
+        stream = TCP("127.0.0.1", 1)
+        with pytest.raises(ConnectionRefusedError):
+            await stream.open()
+        with pytest.raises(ConnectionRefusedError):
+            await stream.write_readline(b"echo here\n", timeout=5)
+        stream.port = server.port
+        await cancelled(stream.write_readline(b"silence\n"))
+        assert await stream.write_readline(b"echo here\n") == b"here\n"
+        del stream
+        assert all_closed(server)
+
+    with nothing_left(), no_collection():
+        run(main())
+
+
+def test_dropped_blocking_stream_after_a_refusal(server: Server) -> None:
+    with nothing_left(), no_collection():
+        stream = sio.TCP("127.0.0.1", 1)
+        for options in ({}, {"timeout": 5}):
+            with pytest.raises(ConnectionRefusedError):
+                stream.open(**options)
+        stream.stream.port = server.port
+        assert stream.write_readline(b"echo here\n") == b"here\n"
+        del stream
+        assert all_closed(server)
 
 
 def test_refused_many_times() -> None:

@@ -124,7 +124,7 @@ async def test_on_asyncio_the_errors_are_asyncio_s_kind_too(flavour: Flavour, sc
     scripted.script = lambda peer: (peer.send(b"abc"), peer.readline())
     reading = flavour.start(stream.readexactly, 5)
     await flavour.receiving(stream)
-    scripted.peers[-1].shut_down()
+    await stream.write(b"go\n")  # the script sends, waits for this, and ends
     error = await flavour.error(reading)
     assert isinstance(error, asyncio.IncompleteReadError)
     assert error.partial == b"abc"

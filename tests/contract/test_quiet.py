@@ -128,7 +128,7 @@ async def test_it_is_longer_than_the_timeout(flavour: Flavour, bridge: Bridge) -
 
 @pytest.mark.only("aio", "trio", "sio", "futures")
 async def test_connection_timeout_is_its_limit_where_given(flavour: Flavour, bridge: Bridge) -> None:
-    stream = flavour.TCP(*bridge.address, quiet=0.3, timeout=0.1, connection_timeout=5)
+    stream = flavour.TCP(*bridge.address, quiet=0.2, timeout=0.1, connection_timeout=5)
     await time_out(flavour, stream, bridge)
     asking = flavour.start(stream.write_readline, b"a?\n")
     assert await flavour.call(bridge.request) == b"a?\n"

@@ -60,7 +60,8 @@ async def test_request_and_reply(flavour: Flavour, secure: Any, version: ssl.TLS
     for number in range(20):
         assert await stream.write_readline(b"echo %d\n" % number) == b"%d\n" % number
     assert await stream.write_readline(b"split 0.01 in two\n", timeout=5) == b"in two\n"
-    assert stream.connected() and stream.connection_counter == 1
+    assert stream.connected()
+    assert stream.connection_counter == 1
     await stream.close()
     assert not stream.connected()
 
@@ -72,7 +73,8 @@ async def test_certificate_of_nobody_known(flavour: Flavour, serve: Serve) -> No
     with pytest.raises(ssl.SSLCertVerificationError) as caught:
         await stream.write_readline(b"echo secret\n", timeout=5)
     assert isinstance(caught.value, OSError)
-    assert not stream.connected() and stream.connection_counter == 0
+    assert not stream.connected()
+    assert stream.connection_counter == 0
 
 
 async def test_certificate_of_another_authority(flavour: Flavour, serve: Serve, certificates: Certificates) -> None:
@@ -137,7 +139,7 @@ async def test_full_duplex(flavour: Flavour, secure: Any) -> None:
     reading = flavour.start(stream.readexactly, 3 << 20)
     await flavour.waiting(stream, 1)
     await stream.write(b"sink %d\n" % (3 << 20))  # does not wait for the read
-    for start in range(0, 3 << 20, 1 << 18):
+    for _start in range(0, 3 << 20, 1 << 18):
         await stream.write(bytes(1 << 18))
     await stream.write(b"block %d\n" % ((3 << 20) - 6))
     assert await flavour.result(reading) == b"taken\n" + pattern((3 << 20) - 6)
@@ -153,7 +155,7 @@ async def test_many_at_once_get_their_own_replies(flavour: Flavour, secure: Any)
 async def test_late_answer_never_reaches_the_next_request(flavour: Flavour, secure: Any) -> None:
     stream = secure()
     assert await stream.write_readline(b"echo here\n", timeout=5) == b"here\n"
-    with pytest.raises(TimeoutError, match="timed out after 0.02 s"):
+    with pytest.raises(TimeoutError, match=r"timed out after 0.02 s"):
         await stream.write_readline(b"wait 0.04 late\n", timeout=0.02)
     assert await stream.write_readline(b"wait 0.05 next\n", timeout=5) == b"next\n"
     assert stream.connection_counter == 2
@@ -184,7 +186,9 @@ async def test_what_is_waiting(flavour: Flavour, secure: Any) -> None:
     assert stream.in_waiting() == 0
     await stream.open()
     await flavour.sleep(0.05)  # the server's session tickets come: nothing that could be read
-    assert stream.in_waiting() == 0 and stream.connected() and not stream.at_eof()
+    assert stream.in_waiting() == 0
+    assert stream.connected()
+    assert not stream.at_eof()
     assert await stream.readbuffer() == b""
     await stream.write(b"split 0.02 123456\n")
     await flavour.until(lambda: stream.in_waiting() == 3)
@@ -195,7 +199,8 @@ async def test_what_is_waiting(flavour: Flavour, secure: Any) -> None:
     await flavour.until(lambda: stream.in_waiting() == 3)
     assert not stream.at_eof()
     assert await stream.read(10, timeout=5) == b"bye"
-    assert stream.in_waiting() == 0 and stream.at_eof()
+    assert stream.in_waiting() == 0
+    assert stream.at_eof()
 
 
 async def test_asking_takes_nothing_from_who_reads(flavour: Flavour, secure: Any) -> None:
@@ -276,8 +281,7 @@ async def test_openssl_s_server(flavour: Flavour, certificates: Certificates, tm
     chain.write_bytes(b"".join(blob.bytes() for blob in certificates.good.cert_chain_pems))
     key.write_bytes(certificates.good.private_key_pem.bytes())
     port = free_port()
-    command = ["openssl", "s_server", "-accept", str(port), "-cert", chain, "-key", key, "-rev", "-quiet"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = s_server("-accept", port, "-cert", chain, "-key", key, "-rev", "-quiet")
     try:
         assert eventually(lambda: answers(port))
         stream = flavour.TCP("localhost", port, ssl=certificates.trusting(), timeout=5)
@@ -287,3 +291,8 @@ async def test_openssl_s_server(flavour: Flavour, certificates: Certificates, tm
     finally:
         process.kill()
         process.wait(5)
+
+
+def s_server(*options: Any) -> subprocess.Popen[bytes]:
+    command = ["openssl", "s_server", *map(str, options)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -254,3 +254,43 @@ async def test_cancelled_while_waiting_for_its_turn_it_leaves_the_queue(flavour:
     await flavour.call(peer.answer, b"c?\n", b"c\n")
     assert await flavour.result(last) == b"c\n"
     assert stream.connection_counter == 1
+
+
+async def test_large_plain_writes_do_not_interleave(flavour: Flavour, scripted: Server) -> None:
+    stream = flavour.TCP(*scripted.address, timeout=10)
+    await stream.open()
+    peer = scripted.peer()
+    size = 8 << 20
+    writing = []
+    for letter in (b"a", b"b", b"c"):
+        writing.append(flavour.start(stream.write, letter * size))
+        await flavour.waiting(stream, len(writing))
+    received = await flavour.call(peer.readexactly, 3 * size)
+    assert received == b"a" * size + b"b" * size + b"c" * size
+    for task in writing:
+        await flavour.result(task)
+
+
+async def test_an_exchange_waits_for_a_plain_write_and_goes_before_later_ones(
+    flavour: Flavour, scripted: Server
+) -> None:
+    stream = flavour.TCP(*scripted.address, timeout=10)
+    await stream.open()
+    peer = scripted.peer()
+    data = bytes(16 << 20)
+    writing = flavour.start(stream.write, data)
+    await flavour.waiting(stream, 1)
+    asking = flavour.start(stream.write_readline, b"question?\n")
+    await flavour.waiting(stream, 2)
+    later = flavour.start(stream.write, b"later\n")
+    await flavour.waiting(stream, 3)
+    assert not writing.done(), "16 MiB fit into the socket buffers: the test shows nothing"
+    received = await flavour.call(peer.readexactly, len(data) + len(b"question?\n"))
+    assert received == data + b"question?\n"
+    await flavour.sleep(0.02)
+    assert peer.still_there(), "a write has come between a request and its reply"
+    peer.send(b"answer\n")
+    assert await flavour.result(asking) == b"answer\n"
+    await flavour.result(writing)
+    await flavour.result(later)
+    await flavour.call(peer.expect, b"later\n")

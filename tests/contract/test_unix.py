@@ -25,7 +25,8 @@ async def test_request_and_reply(flavour: Flavour, server: Server) -> None:
     assert await stream.write_readline(b"echo here\n") == b"here\n"
     assert await stream.write_readlines(b"lines 2 me\n", 2, timeout=5) == [b"me 0\n", b"me 1\n"]
     assert await stream.write_readblock(b"ieee 1000000\n") == pattern(1_000_000)
-    assert stream.connected() and stream.connection_counter == 1
+    assert stream.connected()
+    assert stream.connection_counter == 1
     assert stream.path == server.path
     await stream.close()
     assert not stream.connected()
@@ -39,7 +40,7 @@ async def test_by_url(flavour: Flavour, server: Server) -> None:
 
 async def test_a_late_answer_never_reaches_the_next_request(flavour: Flavour, server: Server) -> None:
     stream = flavour.Unix(server.path)
-    with pytest.raises(TimeoutError, match="timed out after 0.01 s"):
+    with pytest.raises(TimeoutError, match=r"timed out after 0.01 s"):
         await stream.write_readline(b"wait 0.03 late\n", timeout=0.01)
     assert await stream.write_readline(b"wait 0.05 next\n", timeout=5) == b"next\n"
     assert stream.connection_counter == 2
@@ -56,10 +57,10 @@ async def test_cut_short(flavour: Flavour, server: Server) -> None:
 
 async def test_nobody_listens(flavour: Flavour, tmp_path: Path) -> None:
     stream = flavour.Unix(str(tmp_path / "nobody"))
-    with pytest.raises(FileNotFoundError, match="unix://.*nobody"):
+    with pytest.raises(FileNotFoundError, match=r"unix://.*nobody"):
         await stream.open()
     (tmp_path / "nobody").touch()
-    with pytest.raises(ConnectionRefusedError, match="unix://.*nobody"):
+    with pytest.raises(ConnectionRefusedError, match=r"unix://.*nobody"):
         await stream.write_readline(b"echo\n")
     assert not stream.connected()
 
@@ -72,13 +73,19 @@ async def test_server_comes_back(flavour: Flavour, tmp_path: Path) -> None:
             assert await stream.write_readline(b"echo here\n", timeout=5) == b"here\n"
             assert stream.connection_counter == round_number
         path.unlink()
-        with pytest.raises(OSError):
+        with pytest.raises((FileNotFoundError, ConnectionError)):
             await stream.write_readline(b"echo gone\n", timeout=5)
 
 
 @pytest.mark.parametrize(
-    "path, error",
-    [("relative/path", ValueError), ("", ValueError), (b"/bytes", TypeError), (None, TypeError), ("/nul\0", ValueError)],
+    ("path", "error"),
+    [
+        ("relative/path", ValueError),
+        ("", ValueError),
+        (b"/bytes", TypeError),
+        (None, TypeError),
+        ("/nul\0", ValueError),
+    ],
 )
 async def test_impossible_path(flavour: Flavour, path: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="path"):

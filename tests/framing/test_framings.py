@@ -117,9 +117,7 @@ def test_frames_of_text_are_refused(framing):
 
 
 @pytest.mark.parametrize("kind", [EOL, COBS, LengthPrefix, Block])
-@pytest.mark.parametrize(
-    ("limit", "error"), [(0, ValueError), (-1, ValueError), (True, TypeError), ("1", TypeError)]
-)
+@pytest.mark.parametrize(("limit", "error"), [(0, ValueError), (-1, ValueError), (True, TypeError), ("1", TypeError)])
 def test_impossible_limits(kind, limit, error):
     with pytest.raises(error, match="limit must be"):
         kind(limit=limit)
