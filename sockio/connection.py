@@ -78,6 +78,10 @@ class Connection(Endpoint):
                 queue.append(ticket)  # `turns.enter`, spelled out: every function called here is felt
                 if len(queue) > 1 and not turns.admits(ticket):
                     await self._wait_turn(turns, ticket, deadline)
+                    if current is None and turns is not self._turns:
+                        raise ConnectionAbortedError(
+                            f"{self}: moved to another event loop while {method} waited for its turn"
+                        )
                 link = self._link if current is None else current.link
                 if (
                     link is None
@@ -120,7 +124,9 @@ class Connection(Endpoint):
             finally:
                 turns.leave(ticket)
         finally:
-            ticket.link = None  # a link that is out of step holds the ticket: no cycles
+            used, ticket.link = ticket.link, None  # a link that is out of step holds the ticket: no cycles
+            if used is not None and used.closed:
+                self._retire(used, None)  # closed by another thread meanwhile: the last one out gives it back
             # An interrupt may have come in the middle of the lines above, so those who wait are woken again.
             if turns.queue:
                 turns.leave(ticket)
@@ -141,6 +147,7 @@ class Connection(Endpoint):
                 # Told before on_connection_made of the next one; not while holding a turn, which callbacks may want.
                 self._retire(link, link.error)
                 self._turns.leave(ticket)
+                ticket.owner = self.runtime.caller()
                 self._report_ended()
                 if not self._turns.enter(ticket):
                     await self._wait_turn(self._turns, ticket, deadline)

@@ -154,6 +154,7 @@ class Endpoint(Callbacks):
                 transport.watch(_hang_up_notice(self, link))
             if self.on_connection_made is not None:
                 await self._tell_connection_made(link, self.on_connection_made, deadline)
+            self._link = link  # before it is asked whether close() was called: that looks for it afterwards
             if closings != self._closings:
                 raise ConnectionAbortedError(f"{self}: closed while connecting")
             if link.closed:
@@ -161,7 +162,6 @@ class Endpoint(Callbacks):
                 kind = self.runtime.timeout_error if late else ConnectionAbortedError
                 raise kind(f"{self}: lost again while on_connection_made was running")
             self.connection_counter += 1
-            self._link = link
         except BaseException as error:
             self._callback = None
             self._retire(link, error)

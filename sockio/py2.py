@@ -1230,7 +1230,7 @@ def _connect(runtime, sock, address, setup, deadline):
         setup(sock)
         descriptor = SocketDescriptor(sock)
         code = sock.connect_ex(address)
-        if code in (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN):
+        if code in (errno.EINPROGRESS, errno.EWOULDBLOCK) and sock.family != getattr(socket, "AF_UNIX", None):
             runtime.wait_writable(descriptor, deadline)
             code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
@@ -1753,6 +1753,7 @@ class Endpoint(Callbacks):
                 transport.watch(_hang_up_notice(self, link))
             if self.on_connection_made is not None:
                 self._tell_connection_made(link, self.on_connection_made, deadline)
+            self._link = link  # before it is asked whether close() was called: that looks for it afterwards
             if closings != self._closings:
                 raise ConnectionAbortedError("{}: closed while connecting".format(self))
             if link.closed:
@@ -1760,7 +1761,6 @@ class Endpoint(Callbacks):
                 kind = self.runtime.timeout_error if late else ConnectionAbortedError
                 raise kind("{}: lost again while on_connection_made was running".format(self))
             self.connection_counter += 1
-            self._link = link
         except BaseException as error:
             self._callback = None
             self._retire(link, error)
@@ -1954,6 +1954,10 @@ class BaseConnection(Endpoint):
                 queue.append(ticket)  # `turns.enter`, spelled out: every function called here is felt
                 if len(queue) > 1 and not turns.admits(ticket):
                     self._wait_turn(turns, ticket, deadline)
+                    if current is None and turns is not self._turns:
+                        raise ConnectionAbortedError(
+                            "{}: moved to another event loop while {} waited for its turn".format(self, method)
+                        )
                 link = self._link if current is None else current.link
                 if (
                     link is None
@@ -1992,7 +1996,9 @@ class BaseConnection(Endpoint):
             finally:
                 turns.leave(ticket)
         finally:
-            ticket.link = None  # a link that is out of step holds the ticket: no cycles
+            used, ticket.link = ticket.link, None  # a link that is out of step holds the ticket: no cycles
+            if used is not None and used.closed:
+                self._retire(used, None)  # closed by another thread meanwhile: the last one out gives it back
             # An interrupt may have come in the middle of the lines above, so those who wait are woken again.
             if turns.queue:
                 turns.leave(ticket)
@@ -2011,6 +2017,7 @@ class BaseConnection(Endpoint):
                 # Told before on_connection_made of the next one; not while holding a turn, which callbacks may want.
                 self._retire(link, link.error)
                 self._turns.leave(ticket)
+                ticket.owner = self.runtime.caller()
                 self._report_ended()
                 if not self._turns.enter(ticket):
                     self._wait_turn(self._turns, ticket, deadline)
@@ -2178,9 +2185,26 @@ class Stream(BaseConnection):
 
     def reset_input_buffer(self):
         """Discard what has been received and not been read, unless a call is receiving at this moment."""
-        link = self._current_link()
-        if link is None or link.closed or link.reader is not None:
+        current = None if self._callback is None else self._passes()
+        turns, link = (self._turns, self._link) if current is None else (current.turns, current.link)
+        if link is None:
             return
+        ticket = Ticket("reset_input_buffer", None)
+        ticket.writes = False
+        try:
+            if not turns.enter(ticket) or link.reader is not None:
+                return
+            link.reader = ticket
+            if not link.closed:
+                self._discard_received(link)
+            link.reader = None
+        finally:
+            turns.leave(ticket)
+        if link.closed:  # by another thread meanwhile
+            self._retire(link, None)
+            self._report_ended()
+
+    def _discard_received(self, link):
         link.buffer.clear()
         try:
             while link.transport.receive_now():
@@ -2237,6 +2261,7 @@ class Stream(BaseConnection):
 
     def readbuffer(self, timeout=DEFAULT):
         """Return what can be read without waiting, ``b""`` if nothing."""
+        self.runtime.sleep(0)  # nothing below waits, and a loop of these must let others run
         return self._call("readbuffer", timeout, None, self._receive_available, None)
 
     def readblock(self, eol=None, timeout=DEFAULT):

@@ -112,6 +112,7 @@ class Serial(Stream):
             port = serial.serial_for_url(
                 name,
                 do_not_open=True,
+                timeout=serial_ports.PortTransport.LOOK,
                 baudrate=self.baudrate,
                 bytesize=self.bytesize,
                 parity=self.parity,

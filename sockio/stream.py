@@ -15,6 +15,7 @@ from .errors import LimitError
 from .framing import Need
 from .framing.block import Block
 from .runtimes.base import CHUNK_SIZE
+from .turns import Ticket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,9 +70,26 @@ class Stream(Connection):
 
     def reset_input_buffer(self) -> None:
         """Discard what has been received and not been read, unless a call is receiving at this moment."""
-        link = self._current_link()
-        if link is None or link.closed or link.reader is not None:
+        current = None if self._callback is None else self._passes()
+        turns, link = (self._turns, self._link) if current is None else (current.turns, current.link)
+        if link is None:
             return
+        ticket = Ticket("reset_input_buffer", None)
+        ticket.writes = False
+        try:
+            if not turns.enter(ticket) or link.reader is not None:
+                return
+            link.reader = ticket
+            if not link.closed:
+                self._discard_received(link)
+            link.reader = None
+        finally:
+            turns.leave(ticket)
+        if link.closed:  # by another thread meanwhile
+            self._retire(link, None)
+            self._report_ended()
+
+    def _discard_received(self, link: Link) -> None:
         link.buffer.clear()
         try:
             while link.transport.receive_now():
@@ -128,6 +146,7 @@ class Stream(Connection):
 
     async def readbuffer(self, timeout: Timeout = DEFAULT) -> bytes:
         """Return what can be read without waiting, ``b""`` if nothing."""
+        await self.runtime.sleep(0)  # nothing below waits, and a loop of these must let others run
         return await self._call("readbuffer", timeout, None, self._receive_available, None)
 
     async def readblock(self, eol: bytes | None = None, timeout: Timeout = DEFAULT) -> bytes:

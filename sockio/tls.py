@@ -93,10 +93,12 @@ class TLSTransport(Transport):
                     return cast("Result", result)
                 received = self._transport.receive(deadline)
                 data = received if isinstance(received, bytes) else await received
-            finally:
-                if wanting:  # or it is somebody else who fetches
+            except BaseException:
+                if wanting:
                     self._fetching = False
+                raise
             with self._inside:
+                self._fetching = False  # not before what was fetched is in its place
                 self._feed(data)
 
     async def _flush(self, deadline: float | None) -> None:

@@ -42,11 +42,13 @@ class PortDescriptor(Descriptor):
         self.send = self._send
 
     def _recv(self, size: int) -> bytes:
+        self._check_open()
         data = os.read(self.number, size)
         self._check_present(len(data))
         return data
 
     def _recv_into(self, view: memoryview) -> int:
+        self._check_open()
         count = os.readv(self.number, [view])
         self._check_present(count)
         return count
@@ -57,7 +59,12 @@ class PortDescriptor(Descriptor):
             raise OSError(errno.EIO, "the serial device is gone (unplugged?)")
 
     def _send(self, data: bytes | bytearray | memoryview) -> int:
+        self._check_open()
         return os.write(self.number, data)
+
+    def _check_open(self) -> None:
+        if self._bell is None:
+            raise OSError(errno.EBADF, "closed")  # the number may be somebody else's by now
 
     def shut_down(self) -> None:
         if self._bell is not None:
@@ -120,7 +127,6 @@ class PortTransport(Transport):
     def __init__(self, runtime: Runtime, port: Any) -> None:
         self._runtime = runtime
         self._port: Any = port
-        self._port.timeout = self.LOOK
         self._closed = False
         self._unread = b""
         self._reading = threading.Lock()
@@ -176,11 +182,8 @@ class PortTransport(Transport):
     def hung_up(self) -> bool:
         if self._closed:
             return True
-        try:
-            self._port.in_waiting  # noqa: B018  raises when the server has gone
-        except OSError:
-            return True
-        return False
+        reader = getattr(self._port, "_thread", None)  # pyserial's own, which ends when the server has gone
+        return reader is not None and not reader.is_alive()
 
     def watch(self, hung_up: HungUp) -> None:
         self._runtime.spawn(self._watch(hung_up))

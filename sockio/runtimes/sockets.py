@@ -65,7 +65,7 @@ async def _connect(
         setup(sock)
         descriptor = SocketDescriptor(sock)
         code = sock.connect_ex(address)
-        if code in (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN):
+        if code in (errno.EINPROGRESS, errno.EWOULDBLOCK) and sock.family != getattr(socket, "AF_UNIX", None):
             await runtime.wait_writable(descriptor, deadline)
             code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:

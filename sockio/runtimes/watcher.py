@@ -44,9 +44,15 @@ class Watcher:
         while True:
             for number, events in self._epoll.poll():
                 entry = self._watched.get(number)
-                if entry is not None:
+                # The number may belong to a newer connection by now.
+                if entry is not None and entry[0].hung_up():
                     _, hung_up = entry
-                    hung_up(reason(events))
+                    try:
+                        hung_up(reason(events))
+                    except BaseException:  # a callback's SystemExit: this thread serves the others too
+                        import logging  # slow to import, and seldom used
+
+                        logging.getLogger("sockio").exception("a callback tried to end the watcher's thread")
 
     def forget(self) -> None:
         """In a forked child: the thread stayed in the parent."""
