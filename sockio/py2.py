@@ -2662,7 +2662,8 @@ class BaseTCP(Stream):
         eol: what ends a line.
         auto_reconnect: connect whenever a call needs it. Otherwise `open` has to be called first, and after a failure.
         on_connection_made: called without argument whenever a connection has been made, before anybody else uses it;
-            it may use the stream.
+            it may use the stream. Calls of tasks that it starts are waited for too: a task that listens for ever is
+            to be started elsewhere.
         on_connection_lost: called with an exception, or None, once for each connection that has ended.
         on_eof_received: called without argument when the peer has closed the connection.
         buffer_size: the longest line or frame accepted, and the most that is read ahead, in bytes.

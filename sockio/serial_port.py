@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 
 from .common import DEFAULT_LIMIT
 from .options import RFC2217_FLAGS, check_option
@@ -97,11 +98,20 @@ class Serial(Stream):
     async def _open_transport(self, deadline: float | None) -> Transport:
         from .runtimes import serial_ports
 
-        port = await self.runtime.run_in_thread(deadline, self._open_port)
+        abandoned = threading.Event()
+        try:
+            port = await self.runtime.run_in_thread(deadline, self._open_port, abandoned)
+        except BaseException:
+            abandoned.set()
+            raise
         return serial_ports.adopt(self.runtime, port, self.buffer_size)
 
-    def _open_port(self) -> Any:
-        """Find and open the port. Raises the system's error for what is missing, not allowed or in use."""
+    def _open_port(self, abandoned: threading.Event) -> Any:
+        """Find and open the port. Raises the system's error for what is missing, not allowed or in use.
+
+        Args:
+            abandoned: set when nobody waits for the port any more, which is then closed again.
+        """
         import serial
 
         from .runtimes import serial_ports
@@ -129,6 +139,8 @@ class Serial(Stream):
             if code in (errno.EAGAIN, errno.EBUSY):
                 what = "in use by another program"
             raise OSError(code, what) from error
+        if abandoned.is_set():
+            port.close()
         return port
 
     def _find(self) -> str:

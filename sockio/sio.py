@@ -429,7 +429,8 @@ class TCP(BlockingTCP):
         eol: what ends a line.
         auto_reconnect: connect whenever a call needs it. Otherwise `open` has to be called first, and after a failure.
         on_connection_made: called without argument whenever a connection has been made, before anybody else uses it;
-            it may use the stream.
+            it may use the stream. Calls of tasks that it starts are waited for too: a task that listens for ever is
+            to be started elsewhere.
         on_connection_lost: called with an exception, or None, once for each connection that has ended.
         on_eof_received: called without argument when the peer has closed the connection.
         buffer_size: the longest line or frame accepted, and the most that is read ahead, in bytes.
@@ -817,6 +818,7 @@ class BaseStream:
         self.tcp = tcp
         self.reconnect = reconnect
         self.stream: iteration.BaseStream = _OwnStream(self)
+        self._one_by_one: Iterator[bytes] | None = None
 
     def __iter__(self) -> Iterator[bytes]:
         stream = self.stream
@@ -832,9 +834,14 @@ class BaseStream:
             yield from items
 
     def __next__(self) -> bytes:
-        for item in self:
-            return item
-        raise StopIteration
+        if self._one_by_one is None:
+            self._one_by_one = iter(self)
+        try:
+            return next(self._one_by_one)
+        except Exception as error:
+            if not isinstance(error, StopIteration):
+                self._one_by_one = None  # an error ends the iterator, but not this one
+            raise
 
     def _read(self) -> bytes:
         """Return the next item; raise ConnectionEOFError where the stream ends."""

@@ -204,12 +204,14 @@ class TLSTransport(Transport):
 
     def _decrypt_ahead(self) -> None:
         ahead, self._unread = self._unread, deque()
+        size = sum(map(len, ahead))
         try:
-            while not self._ended and self._error is None and sum(map(len, ahead)) < self.AHEAD:
+            while not self._ended and self._error is None and size < self.AHEAD:
                 chunk = self._read_now()
                 if not chunk:
                     break
                 ahead.append(chunk)
+                size += len(chunk)
         except OSError as error:
             self._error = error.with_traceback(None)  # for who reads
         finally:

@@ -269,3 +269,20 @@ def test_a_forked_child_has_a_loop_of_its_own(stream):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert stream.write_readline(b"parent\n").result() == b"parent\n"
     assert stream.connection_counter == 1
+
+
+@pytest.mark.parametrize("flavour", [sio, futures])
+def test_line_by_line_a_stream_ends_where_it_ends_and_is_not_connected_again(flavour):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        stream = flavour.TCP(*listener.getsockname())
+        opened = stream.open()
+        if opened is not None:
+            opened.result()
+        with listener.accept()[0] as peer:
+            peer.sendall(b"1\n2\n")
+        lines = flavour.LineStream(stream)
+        assert [next(lines), next(lines)] == [b"1\n", b"2\n"]
+        for _ in range(2):
+            with pytest.raises(StopIteration):
+                next(lines)
+        assert stream.connection_counter == 1

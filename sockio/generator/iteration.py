@@ -18,6 +18,7 @@ class BaseStream:
         self.tcp = tcp
         self.reconnect = reconnect
         self.stream: iteration.BaseStream = _OwnStream(self)
+        self._one_by_one: Iterator[bytes] | None = None
 
     def __iter__(self) -> Iterator[bytes]:
         stream = self.stream
@@ -33,9 +34,14 @@ class BaseStream:
             yield from items
 
     def __next__(self) -> bytes:
-        for item in self:
-            return item
-        raise StopIteration
+        if self._one_by_one is None:
+            self._one_by_one = iter(self)
+        try:
+            return next(self._one_by_one)
+        except Exception as error:
+            if not isinstance(error, StopIteration):
+                self._one_by_one = None  # an error ends the iterator, but not this one
+            raise
 
     def _read(self) -> $READ:
         """Return the next item; raise ConnectionEOFError where the stream ends."""
