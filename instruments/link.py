@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, Literal, TypeVar
 
-from sockio.runtimes import blocking
+from sockio.runtimes import blocking, current
 from sockio.runtimes.base import Runtime
 from sockio.stream import Stream
 from sockio.turns import Turn, Turns
@@ -215,7 +215,7 @@ class CoroutineLink(Link):
 
     def _bind(self) -> Runtime:
         """Return the runtime of the caller. A new event loop of another library makes new locks."""
-        runtime = current_runtime()
+        runtime = current()
         if self._runtime is None or type(runtime) is not type(self._runtime):
             self._runtime = runtime
             self._turns = Turns(runtime)
@@ -294,17 +294,6 @@ def as_coroutine(awaitable: Awaitable[T]) -> Coroutine[Any, Any, T]:
         return await awaitable
 
     return wait()
-
-
-def current_runtime() -> Runtime:
-    """Return the runtime of the library that is running the caller: trio or asyncio."""
-    if "trio" in sys.modules and trio_task() is not None:
-        from sockio.runtimes.trio import TrioRuntime
-
-        return TrioRuntime()
-    from sockio.runtimes.asyncio import AsyncioRuntime
-
-    return AsyncioRuntime()
 
 
 def caller() -> object:

@@ -201,7 +201,6 @@ class Connection(Endpoint):
                 break
             unread.append(chunk)
         else:
-            ticket.link = link
             raise self.runtime.limit_error(
                 f"{self}: more than {self.buffer_size} bytes came unasked before {ticket.method}",
                 self.buffer_size,

@@ -2071,7 +2071,6 @@ class BaseConnection(Endpoint):
                 break
             unread.append(chunk)
         else:
-            ticket.link = link
             raise self.runtime.limit_error(
                 "{}: more than {} bytes came unasked before {}".format(self, self.buffer_size, ticket.method),
                 self.buffer_size,
