@@ -164,6 +164,8 @@ IDENTITY: dict[str, Option] = {
     "sn": Option(),
     "location": Option(),
 }
+#: The number of an interface board in the names of VISA.
+BOARD = Integer(0, 10**9 - 1)
 
 
 def check_option(name: str, value: Any) -> Any:
@@ -194,6 +196,14 @@ def read_options(query: dict[str, str], table: dict[str, Option]) -> dict[str, A
         except ValueError:
             raise ValueError(f"{name} must be {table[name].allowed}, got {text!r}") from None
     return options
+
+
+def read_option(name: str, option: Option, text: str) -> Any:
+    """The value of a plain text. Raises a `ValueError` that says what is allowed."""
+    try:
+        return option.convert(text)
+    except ValueError:
+        raise ValueError(f"{name} must be {option.allowed}, got {text!r}") from None
 
 
 def write_option(name: str, option: Option, value: Any) -> str:

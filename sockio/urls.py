@@ -1,4 +1,4 @@
-"""From a URL to the stream for it."""
+"""From a URL, or another resource string, to the stream for it."""
 
 from __future__ import annotations
 
@@ -19,18 +19,22 @@ CONCURRENCY_MAP = {
     "syncio": "sockio.sio",
 }
 
+#: The resource strings that are streams, as a message lists them.
+STREAMS = (*(f"{scheme}://" for scheme in SCHEMES), "tcp::", "serial::", "ftdi::", "ASRL", "TCPIP::…::SOCKET")
+
 
 def socket_for_url(url: str, *args: Any, concurrency: str = "async", **kwargs: Any) -> Any:
     """Return a stream for a URL: ``tcp://host:port``, ``tls://``, ``unix://``, ``serial://`` or ``rfc2217://``.
 
     Args:
-        url: what to connect to; options may follow a question mark, see `sockio.resource`.
+        url: what to connect to; options may follow a question mark. Other resource strings of streams do as well, such
+            as ``serial::COM3::9600::8N1`` or ``TCPIP::host::5025::SOCKET``, see `sockio.resource`.
         *args: arguments of the stream's class after those that the URL gives.
         concurrency: "async" (or "asyncio"), "trio", "sync" (or "syncio").
         **kwargs: keyword arguments of the stream's class; they come before options of the URL.
 
     Raises:
-        ValueError: not a URL that is supported, or no such concurrency.
+        ValueError: not a resource that is supported, not that of a stream, or no such concurrency.
     """
     from importlib import import_module
 
@@ -40,7 +44,7 @@ def socket_for_url(url: str, *args: Any, concurrency: str = "async", **kwargs: A
 
 
 def stream_for_url(flavour: ModuleType | Any, url: str, *args: Any, **kwargs: Any) -> Any:
-    """Return a stream for a URL, made of the classes TCP, Unix and Serial of *flavour*."""
+    """Return a stream for a resource string, made of the classes TCP, Unix and Serial of *flavour*."""
     address = parse(url)
     options = {**address.options, **kwargs}
     if isinstance(address, UnixAddress):
@@ -49,6 +53,7 @@ def stream_for_url(flavour: ModuleType | Any, url: str, *args: Any, **kwargs: An
         if address.scheme == "tls":
             options.setdefault("ssl", True)
         return flavour.TCP(address.host, address.port, *args, **options)
-    assert isinstance(address, (SerialAddress, HostAddress)), f"a scheme of {', '.join(SCHEMES)}"
-    flags = {name: options.pop(name) for name in RFC2217_FLAGS if name in options}
-    return flavour.Serial(str(address.with_options(flags)), *args, **options)
+    if isinstance(address, (SerialAddress, HostAddress)):
+        flags = {name: options.pop(name) for name in RFC2217_FLAGS if name in options}
+        return flavour.Serial(str(address.with_options(flags)), *args, **options)
+    raise ValueError(f"{url!r} is no stream, {address.opener} opens it; streams are {', '.join(STREAMS)}")

@@ -133,7 +133,7 @@ def test_equal_by_value_in_sets():
     assert parse("tcp://h:1") != "tcp://h:1"
 
 
-@pytest.mark.parametrize("url", ["", "host:5025", "udp://h:1", "tcp:h:1", "://h:1", "/dev/ttyUSB0"])
+@pytest.mark.parametrize("url", ["", "host:5025", "udp://h:1", "tcp", "://h:1", "/dev/ttyUSB0"])
 def test_unsupported_schemes_are_told_what_is(url):
     with pytest.raises(ValueError, match="supported: tcp://, tls://, unix://, serial://, rfc2217://"):
         parse(url)

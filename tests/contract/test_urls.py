@@ -48,7 +48,7 @@ async def test_serial(flavour: Flavour) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://localhost:80", "udp://localhost:5", "localhost:5025", "tcp:localhost:5", "", "gpib://1"]
+    "url", ["http://localhost:80", "udp://localhost:5", "localhost:5025", "udp:localhost:5", "", "gpib://1"]
 )
 async def test_another_scheme_is_a_ValueError_that_names_those_there_are(flavour: Flavour, url: str) -> None:
     with pytest.raises(ValueError, match=r"tcp://.*tls://.*unix://.*serial://.*rfc2217://"):
@@ -61,6 +61,47 @@ async def test_another_scheme_is_a_ValueError_that_names_those_there_are(flavour
 async def test_what_cannot_be_is_a_ValueError_at_once(flavour: Flavour, url: str) -> None:
     with pytest.raises(ValueError, match=r"localhost|host"):
         flavour.socket_for_url(url)
+
+
+@pytest.mark.parametrize(
+    ("resource", "url"),
+    [
+        ("tcp::[::1]:5025", "tcp://[::1]:5025"),
+        ("tcp:localhost:5025", "tcp://localhost:5025"),
+        ("TCPIP0::localhost::5025::SOCKET", "tcp://localhost:5025"),
+        ("serial::/dev/ttyUSB0::19200::7E2", "serial:///dev/ttyUSB0"),
+        ("ASRL/dev/ttyUSB0::INSTR", "serial:///dev/ttyUSB0"),
+        ("ftdi::A50285BI::19200::7E2", "serial://?vid=0403&sn=A50285BI"),
+    ],
+)
+async def test_other_spellings_of_a_stream(flavour: Flavour, resource: str, url: str) -> None:
+    stream = flavour.socket_for_url(resource)
+    assert stream.resource == url
+    if resource.endswith("7E2"):
+        assert (stream.baudrate, stream.bytesize, stream.parity, stream.stopbits) == (19200, 7, "E", 2)
+
+
+@pytest.mark.parametrize(
+    ("resource", "opener"),
+    [
+        ("vxi::localhost", "ScpiPipe"),
+        ("TCPIP::localhost::hislip0::INSTR", "ScpiPipe"),
+        ("GPIB::10", "ScpiPipe"),
+        ("USB::0x0699::0x0363::C1::INSTR", "ScpiPipe"),
+        ("visa::myscope", "ScpiPipe"),
+        ("prologix::COM3::10", "ScpiPipe"),
+        ("modbus::tcp::localhost:502", "ModBusDevice"),
+        ("can::loopback", "CanBus"),
+        ("hid::0483:5750", "HidDevice"),
+        ("sigrok::fx2lafw", "SigrokDevice"),
+    ],
+)
+async def test_what_is_no_stream_is_refused_with_the_name_of_what_opens_it(
+    flavour: Flavour, resource: str, opener: str
+) -> None:
+    with pytest.raises(ValueError, match=f"{opener} opens it; streams are tcp://") as caught:
+        flavour.socket_for_url(resource)
+    assert repr(resource) in str(caught.value)
 
 
 def test_CONCURRENCY_MAP() -> None:
