@@ -9,7 +9,8 @@ from .common import DEFAULT_LIMIT, DFT_KEEP_ALIVE, IPTOS_LOWDELAY
 from .errors import ProtocolError
 from .iteration import BaseStream, BlockStream, LineStream
 from .retry import Retry
-from .runtimes.asyncio import AsyncioRuntime, ConnectionEOFError, ConnectionTimeoutError, LimitError
+from .runtimes.asyncio import ConnectionEOFError, ConnectionTimeoutError, LimitError
+from .runtimes.asyncio import runtime as _runtime
 from .stream import Stream
 from .urls import stream_for_url
 
@@ -35,8 +36,6 @@ __all__ = [
     "Unix",
     "socket_for_url",
 ]
-
-_runtime = AsyncioRuntime()
 
 
 class TCP(tcp.TCP):

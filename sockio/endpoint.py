@@ -237,6 +237,12 @@ class Endpoint(Callbacks):
 
     # Giving a link up
 
+    def distrust(self) -> None:
+        """Have the next call resynchronise: somebody else has used the same line, and left it out of step."""
+        self._out_of_step = True
+        if self._link is not None:
+            self._retire(self._link, None)
+
     def _part_with(self, link: Link) -> None:
         """Let no other call use a link that is out of step. Until then its tickets tell that it is."""
         self._out_of_step = True

@@ -4,9 +4,11 @@ Every error is also its kin of the standard library, so that ``except TimeoutErr
 catches it without importing anything from here::
 
     OSError
-    └── ConnectionError
-        ├── ConnectionTimeoutError      the time was up             (also a TimeoutError)
-        └── ConnectionEOFError          the peer ended the stream   (also an EOFError)   .partial
+    ├── ConnectionError
+    │   ├── ConnectionTimeoutError      the time was up             (also a TimeoutError)
+    │   └── ConnectionEOFError          the peer ended the stream   (also an EOFError)   .partial
+    └── TimeoutError
+        └── LockExpiredError            a lock's time was up, and others may have come between
     ValueError
     ├── LimitError                      more came than is allowed   .limit .partial
     └── ProtocolError                   what came makes no sense    .data
@@ -68,6 +70,10 @@ class ProtocolError(ValueError):
     def __init__(self, message: str, data: bytes = b"") -> None:
         super().__init__(message)
         self.data = data
+
+
+class LockExpiredError(TimeoutError):
+    """A lock was held for longer than it was taken for: it has been given to others, who may have come between."""
 
 
 class DeadlineExpired(Exception):

@@ -17,7 +17,8 @@ from .deadline import DEFAULT
 from .errors import ProtocolError
 from .retry import Retry
 from .runtimes.asyncio import ConnectionEOFError, ConnectionTimeoutError, LimitError
-from .runtimes.loop_thread import FuturesRuntime, call, submit
+from .runtimes.loop_thread import call, submit
+from .runtimes.loop_thread import runtime as _runtime
 from .serial_port import QUIET
 from .urls import stream_for_url
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from logging import Logger
     from ssl import SSLContext
-    from typing import Any, TypeVar
+    from typing import Any, TypeVar, overload
 
     from . import stream
     from .checks import Data
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from .framing import Framing
 
     Frame = TypeVar("Frame")
+    Memory = TypeVar("Memory")
     Result = TypeVar("Result")
 
 __all__ = [
@@ -55,8 +57,6 @@ __all__ = [
     "Unix",
     "socket_for_url",
 ]
-
-_runtime = FuturesRuntime()
 
 
 class _TCP(tcp.TCP):
@@ -211,6 +211,10 @@ class Stream:
         """The same as `connected`."""
         return call(lambda: self.stream.is_open)
 
+    def distrust(self) -> None:
+        """Have the next call resynchronise: somebody else has used the same line, and left it out of step."""
+        call(self.stream.distrust)
+
     def in_waiting(self) -> int:
         """Return how many bytes can be read without waiting; 0 when not connected."""
         return call(self.stream.in_waiting)
@@ -262,18 +266,56 @@ class Stream:
         """Return what can be read without waiting, ``b""`` if nothing."""
         return submit(self.stream.readbuffer(timeout))
 
-    def readblock(self, eol: bytes | None = None, timeout: Timeout = DEFAULT) -> Future[bytes]:
+    def wait_readable(self, n: int = 1, timeout: Timeout = DEFAULT) -> Future[None]:
+        """Wait until *n* bytes can be read without waiting, and take none of them.
+
+        Unlike a read, it leaves the connection alone when the time is up, or when the waiting task is cancelled: what
+        has come by then is there for the next read.
+        """
+        return submit(self.stream.wait_readable(n, timeout))
+
+    if TYPE_CHECKING:
+
+        @overload
+        def readblock(
+            self, eol: bytes | None = None, timeout: Timeout = DEFAULT, *, allocate: None = None
+        ) -> Future[bytes]: ...
+        @overload
+        def readblock(
+            self, eol: bytes | None = None, timeout: Timeout = DEFAULT, *, allocate: Callable[[int], Memory]
+        ) -> Future[Memory]: ...
+
+    def readblock(
+        self, eol: bytes | None = None, timeout: Timeout = DEFAULT, *, allocate: Callable[[int], Any] | None = None
+    ) -> Future[Any]:
         """Read an IEEE 488.2 arbitrary block, and return its data.
 
         Args:
             eol: what ends the message after the block, instead of the stream's ``eol``; ``b""`` for an instrument that
                 sends nothing after a definite block.
             timeout: seconds.
+            allocate: called with the size of the block in bytes, returns the contiguous writable buffer of that size
+                (bytearray, numpy array) that the block is to be received into, and that is returned instead of bytes.
 
         Raises:
             ProtocolError: what came is not a block, or something else than *eol* follows it.
+            TypeError, ValueError: what *allocate* returned is no such buffer.
         """
-        return submit(self.stream.readblock(eol, timeout))
+        return submit(self.stream.readblock(eol, timeout, allocate=allocate))
+
+    def readmessage(
+        self, eol: bytes | None = None, timeout: Timeout = DEFAULT, *, allocate: Callable[[int], Any] | None = None
+    ) -> Future[Any]:
+        """Read an IEEE 488.2 response message and return it with its end: a line, as `readline` does, unless it begins
+        with a definite block, whose data may hold anything: then everything up to the first *eol* after that.
+
+        Args:
+            eol: what ends a message, instead of the stream's ``eol``.
+            timeout: seconds.
+            allocate: as for `readblock`: a message that is a block is received into what it returns, and that is
+                returned. A line is still returned as bytes.
+        """
+        return submit(self.stream.readmessage(eol, timeout, allocate=allocate))
 
     def readframe(self, framing: Framing[Frame], timeout: Timeout = DEFAULT) -> Future[Frame]:
         """Read a frame.
@@ -325,9 +367,38 @@ class Stream:
         """Send the lines in one go and read *n* lines; as many as were sent if *n* is None."""
         return submit(self.stream.writelines_readlines(lines, n, eol, timeout))
 
-    def write_readblock(self, data: Data, eol: bytes | None = None, timeout: Timeout = DEFAULT) -> Future[bytes]:
+    if TYPE_CHECKING:
+
+        @overload
+        def write_readblock(
+            self, data: Data, eol: bytes | None = None, timeout: Timeout = DEFAULT, *, allocate: None = None
+        ) -> Future[bytes]: ...
+        @overload
+        def write_readblock(
+            self, data: Data, eol: bytes | None = None, timeout: Timeout = DEFAULT, *, allocate: Callable[[int], Memory]
+        ) -> Future[Memory]: ...
+
+    def write_readblock(
+        self,
+        data: Data,
+        eol: bytes | None = None,
+        timeout: Timeout = DEFAULT,
+        *,
+        allocate: Callable[[int], Any] | None = None,
+    ) -> Future[Any]:
         """Send *data* and read the IEEE 488.2 block that answers it; see `readblock`."""
-        return submit(self.stream.write_readblock(data, eol, timeout))
+        return submit(self.stream.write_readblock(data, eol, timeout, allocate=allocate))
+
+    def write_readmessage(
+        self,
+        data: Data,
+        eol: bytes | None = None,
+        timeout: Timeout = DEFAULT,
+        *,
+        allocate: Callable[[int], Any] | None = None,
+    ) -> Future[Any]:
+        """Send *data* and read the response message that answers it; see `readmessage`."""
+        return submit(self.stream.write_readmessage(data, eol, timeout, allocate=allocate))
 
     def write_readframe(self, frame: Frame, framing: Framing[Frame], timeout: Timeout = DEFAULT) -> Future[Frame]:
         """Send a frame and read the frame that answers it."""
@@ -508,7 +579,8 @@ class Serial(Stream):
         stopbits: 1, 1.5 or 2.
         xonxoff: software flow control.
         rtscts: hardware flow control (RTS/CTS).
-        exclusive: refuse to open a port that another program has open, and keep others out.
+        exclusive: refuse to open a port that another program has open, and keep others out. Without it, those who
+            share the port have to see to it that only one of them uses it at a time.
         eol, auto_reconnect, on_connection_made, on_connection_lost, on_eof_received, buffer_size, connection_timeout,
             timeout, retry: as for `TCP`. An adapter that is unplugged is a lost connection.
         quiet: after a failed call, discard input until nothing has come for so many seconds: closing a port does not

@@ -10,7 +10,7 @@ import difflib
 import sys
 from collections.abc import Callable, Sequence
 
-from .generator import drivers, futures, python2, sio
+from .generator import drivers, futures, mirror, python2, sio
 from .generator.source import PACKAGE, CannotGenerate
 
 MODULES: dict[str, Callable[[], str]] = {"sio.py": sio.write, "futures.py": futures.write, "py2.py": python2.write}
@@ -35,9 +35,9 @@ def write_modules(check: bool) -> int:
         CannotGenerate: a source says something that the generator has no words for.
     """
     status = 0
-    for name, write in (MODULES | drivers.modules()).items():
+    texts = {name: write() for name, write in (MODULES | drivers.modules() | mirror.modules()).items()}
+    for name, wanted in texts.items():
         path = PACKAGE / name
-        wanted = write()
         there = path.read_text(encoding="utf-8") if path.exists() else ""
         if there == wanted:
             continue
@@ -49,6 +49,7 @@ def write_modules(check: bool) -> int:
                 )
             )
         else:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(wanted, encoding="utf-8")
             print(f"written: {path}")
     return status

@@ -252,6 +252,10 @@ class ProtocolError(ValueError):
         self.data = data
 
 
+class LockExpiredError(TimeoutError):
+    """A lock was held for longer than it was taken for: it has been given to others, who may have come between."""
+
+
 class DeadlineExpired(Exception):
     """The deadline given to a runtime's primitive has passed.
 
@@ -816,6 +820,7 @@ class Ticket(object):
     writes = True
     waiter = None
     link = None
+    hold = None
 
     def __init__(self, method, owner):
         self.method = method
@@ -827,13 +832,14 @@ class Turns(object):
 
     Args:
         runtime: provides the means to wait.
+        queue: that of other turns, which are then the same ones for callers of another runtime.
     """
 
     __slots__ = ("_runtime", "queue")
 
-    def __init__(self, runtime):
+    def __init__(self, runtime, queue=None):
         self._runtime = runtime
-        self.queue = deque()
+        self.queue = deque() if queue is None else queue
 
     def enter(self, ticket):
         """Queue, and return True if it is this ticket's turn already; otherwise `wait`."""
@@ -911,7 +917,7 @@ class Waiter(object):
         """
 
     def set(self):
-        """Wake who waits. On runtimes with threads, any thread may call it."""
+        """Wake who waits. Any thread may call it."""
 
 
 class Transport(object):
@@ -991,6 +997,10 @@ class Runtime(object):
     def describe(self, caller):
         """Return the name of a task or thread for an error message."""
 
+    @staticmethod
+    def is_running(caller):
+        """Tell whether the task or thread that `caller` returned has not ended yet."""
+
     def waiter(self):
         """Return a new waiter."""
 
@@ -1002,6 +1012,9 @@ class Runtime(object):
 
     def wait_writable(self, descriptor, deadline):
         """Wait until *descriptor*, not yet adopted, can be written to: a connection has been made or refused."""
+
+    def wait_readable(self, descriptor, deadline):
+        """Wait until *descriptor*, not adopted, can be read from: somebody has connected, a datagram has come."""
 
     def run_in_thread(self, deadline, function, *args):
         """Return ``function(*args)`` without holding up anybody else.
@@ -1104,6 +1117,9 @@ class Descriptor(object):
 
     #: A descriptor that becomes readable on `shut_down`, where that does not wake who waits by itself.
     alarm = None
+
+    #: Whether other programs read from the same device: then nothing may be read before somebody asks for it.
+    shared = False
 
     def __init__(self, number):
         self.number = number
@@ -1214,6 +1230,82 @@ def connect_tcp(runtime, host, port, setup, deadline):
             if left == 1:
                 raise
     raise os_error(errno.EADDRNOTAVAIL, "the name has no address")
+
+
+class Listener(SocketDescriptor):
+    """A listening stream socket."""
+
+    #: `shut_down` has been called.
+    ended = False
+
+    def address(self):
+        """Return the host and the port on which it listens."""
+        host, port = self.socket.getsockname()[:2]
+        return str(host), int(port)
+
+    def shut_down(self):
+        """End listening, from any thread: who waits in `accept` is woken."""
+        self.ended = True
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except EnvironmentError:
+            self._knock()
+
+    def _knock(self):
+        """Connect, where a listening socket cannot be shut down: only a visitor wakes who waits for one."""
+        try:
+            with Socket(self.socket.family, socket.SOCK_STREAM) as visitor:
+                visitor.setblocking(False)
+                visitor.connect_ex(self.socket.getsockname())
+        except EnvironmentError:
+            pass  # closed already: nobody waits
+
+
+def listen_tcp(host, port, backlog=100):
+    """Return a socket that listens at an address of this machine.
+
+    Args:
+        host: a numeric address, or a name that can be looked up without a network; ``""`` for all IPv4 addresses.
+        port: 0 for any that is free.
+        backlog: how many connections may wait to be accepted.
+
+    Raises:
+        OSError: the address is not one of this machine, the port is in use, ...
+    """
+    family, _, _, _, address = socket.getaddrinfo(host or "0.0.0.0", port, 0, socket.SOCK_STREAM, 0)[0]
+    sock = Socket(family, socket.SOCK_STREAM)
+    try:
+        if os.name == "posix":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # on Windows it would share a port in use
+        sock.bind(address)
+        sock.listen(backlog)
+        return Listener(sock)
+    except BaseException:
+        sock.close()
+        raise
+
+
+def accept(runtime, listener, deadline):
+    """Wait for the next connection.
+
+    Raises:
+        DeadlineExpired: nobody has connected in time.
+        ConnectionAbortedError: the listener has been shut down.
+    """
+    while True:
+        if listener.ended:
+            raise ConnectionAbortedError("closed")
+        try:
+            sock, _ = listener.socket.accept()
+        except BlockingIOError:
+            runtime.wait_readable(listener, deadline)
+        except ConnectionAbortedError:
+            pass  # whoever it was has gone again
+        except EnvironmentError:
+            if not listener.ended:
+                raise
+        else:
+            return SocketDescriptor(Socket(fileno=sock.detach()))
 
 
 def _look_up(runtime, host, port, deadline):
@@ -1420,6 +1512,10 @@ class BlockingRuntime(Runtime):
                 return "thread {!r}".format(thread.name)
         return "a thread that has ended"
 
+    @staticmethod
+    def is_running(caller):
+        return any(thread.ident == caller for thread in threading.enumerate())
+
     def waiter(self):
         return BlockingWaiter()
 
@@ -1429,6 +1525,11 @@ class BlockingRuntime(Runtime):
     def wait_writable(self, descriptor, deadline):
         seconds = None if deadline is None else deadline - clock()
         if not Poller(descriptor.number, WRITABLE).wait(seconds):
+            raise DeadlineExpired
+
+    def wait_readable(self, descriptor, deadline):
+        seconds = None if deadline is None else deadline - clock()
+        if not Poller(descriptor.number, READABLE).wait(seconds):
             raise DeadlineExpired
 
     def run_in_thread(self, deadline, function, *args):
@@ -1459,6 +1560,10 @@ class BlockingRuntime(Runtime):
 
     def may_pass(self, owner):
         return owner == get_ident()
+
+
+#: One for everybody: it has no state that belongs to anyone.
+runtime = BlockingRuntime()
 
 
 class Link(object):
@@ -1836,6 +1941,12 @@ class Endpoint(Callbacks):
 
     # Giving a link up
 
+    def distrust(self):
+        """Have the next call resynchronise: somebody else has used the same line, and left it out of step."""
+        self._out_of_step = True
+        if self._link is not None:
+            self._retire(self._link, None)
+
     def _part_with(self, link):
         """Let no other call use a link that is out of step. Until then its tickets tell that it is."""
         self._out_of_step = True
@@ -2144,6 +2255,10 @@ class BaseConnection(Endpoint):
         return failure
 
 
+#: What a definite block begins with.
+DEFINITE_BLOCK = [b"#%d" % count for count in range(1, 10)]
+
+
 class Stream(BaseConnection):
     """A stream of bytes to and from an instrument, kept in step and reconnected on demand.
 
@@ -2252,9 +2367,7 @@ class Stream(BaseConnection):
                 All of it is filled. When the call fails, it holds what had come so far.
             timeout: seconds.
         """
-        view = byte_view(buffer)
-        if view.readonly:
-            raise TypeError("buffer must be writable, {} is not".format(type(buffer).__name__))
+        view = _writable_view(buffer)
         if len(view):
             self._call("read_into", timeout, None, self._receive_into, None, view)
 
@@ -2263,18 +2376,42 @@ class Stream(BaseConnection):
         self.runtime.sleep(0)  # nothing below waits, and a loop of these must let others run
         return self._call("readbuffer", timeout, None, self._receive_available, None)
 
-    def readblock(self, eol=None, timeout=DEFAULT):
+    def wait_readable(self, n=1, timeout=DEFAULT):
+        """Wait until *n* bytes can be read without waiting, and take none of them.
+
+        Unlike a read, it leaves the connection alone when the time is up, or when the waiting task is cancelled: what
+        has come by then is there for the next read.
+        """
+        if check_count("n", n, 0):
+            self._call("wait_readable", timeout, None, self._receive_ahead, None, n)
+
+    def readblock(self, eol=None, timeout=DEFAULT, allocate=None):
         """Read an IEEE 488.2 arbitrary block, and return its data.
 
         Args:
             eol: what ends the message after the block, instead of the stream's ``eol``; ``b""`` for an instrument that
                 sends nothing after a definite block.
             timeout: seconds.
+            allocate: called with the size of the block in bytes, returns the contiguous writable buffer of that size
+                (bytearray, numpy array) that the block is to be received into, and that is returned instead of bytes.
 
         Raises:
             ProtocolError: what came is not a block, or something else than *eol* follows it.
+            TypeError, ValueError: what *allocate* returned is no such buffer.
         """
-        return self._call("readblock", timeout, None, self._receive_block, None, self._block_end(eol))
+        return self._call("readblock", timeout, None, self._receive_block, None, self._block_end(eol), allocate)
+
+    def readmessage(self, eol=None, timeout=DEFAULT, allocate=None):
+        """Read an IEEE 488.2 response message and return it with its end: a line, as `readline` does, unless it begins
+        with a definite block, whose data may hold anything: then everything up to the first *eol* after that.
+
+        Args:
+            eol: what ends a message, instead of the stream's ``eol``.
+            timeout: seconds.
+            allocate: as for `readblock`: a message that is a block is received into what it returns, and that is
+                returned. A line is still returned as bytes.
+        """
+        return self._call("readmessage", timeout, None, self._receive_message, None, self._eol(eol), allocate)
 
     def readframe(self, framing, timeout=DEFAULT):
         """Read a frame.
@@ -2337,11 +2474,18 @@ class Stream(BaseConnection):
         n = len(lines) if n is None else check_count("n", n, 0)
         return self._call("writelines_readlines", timeout, request, self._receive_lines, None, n, self._eol(eol))
 
-    def write_readblock(self, data, eol=None, timeout=DEFAULT):
+    def write_readblock(self, data, eol=None, timeout=DEFAULT, allocate=None):
         """Send *data* and read the IEEE 488.2 block that answers it; see `readblock`."""
         return self._call(
-            "write_readblock", timeout, check_data(data), self._receive_block, None, self._block_end(eol)
+            "write_readblock", timeout, check_data(data), self._receive_block, None, self._block_end(eol), allocate
         )
+
+    def write_readmessage(self, data, eol=None, timeout=DEFAULT, allocate=None):
+        """Send *data* and read the response message that answers it; see `readmessage`."""
+        if data.__class__ is not bytes:
+            data = check_data(data)
+        eol = self.eol if eol is None else check_eol(eol)
+        return self._call("write_readmessage", timeout, data, self._receive_message, None, eol, allocate)
 
     def write_readframe(self, frame, framing, timeout=DEFAULT):
         """Send a frame and read the frame that answers it."""
@@ -2478,28 +2622,101 @@ class Stream(BaseConnection):
             buffer.append(chunk)
         return buffer.take_all()
 
-    def _receive_block(self, link, deadline, eol):
-        buffer = link.buffer
-        framing = Block(eol, self.buffer_size)
-        while True:
-            header = framing.read_header(buffer)
-            if not isinstance(header, Need):
-                break
-            self._receive(link, deadline)
-        header_size, size = header
-        if size is None:
-            return self._receive_frame(link, deadline, framing)
-        # A definite block says how long it is, so it may be longer than what is read ahead.
-        block = buffer.take(header_size)
-        data = b""
+    def _receive_ahead(self, link, deadline, n):
+        ticket = link.reader
         try:
-            data = self._receive_exactly(link, deadline, size)
+            while len(link.buffer) < n:
+                self._receive(link, deadline)
+        except DeadlineExpired:
+            self._leave_in_step(link, ticket)
+            raise self.runtime.timeout_error("{}: {} bytes have not come in time".format(self, n))
+        except BaseException as error:
+            # A transport that is cancelled has taken nothing, but an interrupt can come between taking and keeping.
+            if self.runtime.suspends and not isinstance(error, (Exception, KeyboardInterrupt)):
+                self._leave_in_step(link, ticket)
+            raise
+
+    def _leave_in_step(self, link, ticket):
+        """Part a call that fails from its link, which can be trusted all the same; not from one closed meanwhile."""
+        link.reader = None
+        if ticket is not None and not link.closed:
+            ticket.link = None
+
+    def _receive_block(self, link, deadline, eol, allocate):
+        framing = Block(eol, self.buffer_size)
+        header_size, size = self._receive_block_header(link, deadline, framing)
+        if size is None:
+            data = self._receive_frame(link, deadline, framing)
+            if allocate is None:
+                return data
+            memory = allocate(len(data))
+            _view_of_size(memory, len(data))[:] = data
+            return memory
+        # A definite block says how long it is, so it may be longer than what is read ahead.
+        header = link.buffer.take(header_size)
+        complete = memoryview(b"")
+        try:
+            if allocate is None:
+                memory = self._receive_exactly(link, deadline, size)
+                view = memoryview(memory)
+            else:
+                memory = allocate(size)
+                view = _view_of_size(memory, size)
+                self._receive_into(link, deadline, view)
+            complete = view
             end = self._receive_exactly(link, deadline, len(eol))
         except EOFError as error:
             partial = getattr(error, "partial", b"")
-            raise self._cut_short(block + data + partial)
+            raise self._cut_short(header + complete.tobytes() + partial)
         framing.check_terminator(size, end)
-        return data
+        return memory
+
+    def _receive_block_header(self, link, deadline, framing):
+        """Receive the header of a block; it stays in the buffer."""
+        while True:
+            header = framing.read_header(link.buffer)
+            if not isinstance(header, Need):
+                return header
+            self._receive(link, deadline)
+
+    def _receive_message(self, link, deadline, eol, allocate):
+        if link.buffer.used:
+            return self._receive_block_or_line(link, deadline, eol, None, allocate)
+        # As in _receive_line.
+        chunk = link.transport.receive(deadline)
+        if (
+            isinstance(chunk, bytes)
+            and chunk.endswith(eol)
+            and chunk.find(eol) + len(eol) == len(chunk) <= self.buffer_size
+            and not chunk.startswith(b"#")
+        ):
+            return chunk
+        return self._receive_block_or_line(link, deadline, eol, chunk, allocate)
+
+    def _receive_block_or_line(self, link, deadline, eol, chunk, allocate):
+        """Receive a message that begins with what the buffer has, or else with *chunk*."""
+        buffer = link.buffer
+        if chunk is not None:
+            if not chunk:
+                raise self._cut_short(b"")
+            buffer.append(chunk)
+        # A lone "#" may be the beginning of either.
+        while len(buffer) < 2 and buffer.peek(1) in (b"", b"#"):
+            self._receive(link, deadline)
+        if allocate is not None and buffer.peek(1) == b"#":
+            return self._receive_block(link, deadline, eol, allocate)
+        if buffer.peek(2) not in DEFINITE_BLOCK:
+            return self._receive_rest_of_line(link, deadline, eol, None)
+        header_size, size = self._receive_block_header(link, deadline, Block(eol, self.buffer_size))
+        assert size is not None
+        parts = [buffer.take(header_size)]
+        try:
+            parts.append(self._receive_exactly(link, deadline, size))
+            parts.append(self._receive_rest_of_line(link, deadline, eol, None))
+        except EOFError as error:
+            partial = getattr(error, "partial", b"")
+            raise self._cut_short(b"".join(parts) + partial)
+        return b"".join(parts)
 
     def _receive_frame(self, link, deadline, framing):
         while True:
@@ -2516,6 +2733,24 @@ class Stream(BaseConnection):
 
     def _block_end(self, eol):
         return b"" if eol == b"" else self._eol(eol)
+
+
+def _writable_view(buffer):
+    """Return the bytes of a buffer, to be received into."""
+    view = byte_view(buffer)
+    if view.readonly:
+        raise TypeError("buffer must be writable, {} is not".format(type(buffer).__name__))
+    return view
+
+
+def _view_of_size(memory, size):
+    """Return the bytes of what a user's function has allocated for a block."""
+    if size == 0:
+        return memoryview(bytearray())  # an array without elements has no bytes to be viewed
+    view = _writable_view(memory)
+    if len(view) != size:
+        raise ValueError("allocate must return a buffer of {} bytes, not of {}".format(size, len(view)))
+    return view
 
 
 class BaseStream(object):

@@ -40,7 +40,8 @@ class Serial(Stream):
         stopbits: 1, 1.5 or 2.
         xonxoff: software flow control.
         rtscts: hardware flow control (RTS/CTS).
-        exclusive: refuse to open a port that another program has open, and keep others out.
+        exclusive: refuse to open a port that another program has open, and keep others out. Without it, those who
+            share the port have to see to it that only one of them uses it at a time.
         eol, auto_reconnect, on_connection_made, on_connection_lost, on_eof_received, buffer_size, connection_timeout,
             timeout, retry: as for `TCP`. An adapter that is unplugged is a lost connection.
         quiet: after a failed call, discard input until nothing has come for so many seconds: closing a port does not
@@ -104,7 +105,7 @@ class Serial(Stream):
         except BaseException:
             abandoned.set()
             raise
-        return serial_ports.adopt(self.runtime, port, self.buffer_size)
+        return serial_ports.adopt(self.runtime, port, self.buffer_size, not self.exclusive)
 
     def _open_port(self, abandoned: threading.Event) -> Any:
         """Find and open the port. Raises the system's error for what is missing, not allowed or in use.

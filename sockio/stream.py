@@ -11,7 +11,7 @@ import io
 from .checks import check_count, check_data, check_eol, check_lines
 from .connection import Connection
 from .deadline import DEFAULT
-from .errors import LimitError
+from .errors import DeadlineExpired, LimitError
 from .framing import Need
 from .framing.block import Block
 from .runtimes.base import CHUNK_SIZE
@@ -19,8 +19,8 @@ from .turns import Ticket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Iterable
-    from typing import Any, TypeVar
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from typing import Any, TypeVar, overload
 
     from .checks import Data
     from .deadline import Timeout
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from .link import Link
 
     Frame = TypeVar("Frame")
+    Memory = TypeVar("Memory")
+
+
+#: What a definite block begins with.
+DEFINITE_BLOCK = [b"#%d" % count for count in range(1, 10)]
 
 
 class Stream(Connection):
@@ -138,9 +143,7 @@ class Stream(Connection):
                 All of it is filled. When the call fails, it holds what had come so far.
             timeout: seconds.
         """
-        view = memoryview(buffer).cast("B")
-        if view.readonly:
-            raise TypeError(f"buffer must be writable, {type(buffer).__name__} is not")
+        view = _writable_view(buffer)
         if len(view):
             await self._call("read_into", timeout, None, self._receive_into, None, view)
 
@@ -149,18 +152,65 @@ class Stream(Connection):
         await self.runtime.sleep(0)  # nothing below waits, and a loop of these must let others run
         return await self._call("readbuffer", timeout, None, self._receive_available, None)
 
-    async def readblock(self, eol: bytes | None = None, timeout: Timeout = DEFAULT) -> bytes:
+    async def wait_readable(self, n: int = 1, timeout: Timeout = DEFAULT) -> None:
+        """Wait until *n* bytes can be read without waiting, and take none of them.
+
+        Unlike a read, it leaves the connection alone when the time is up, or when the waiting task is cancelled: what
+        has come by then is there for the next read.
+        """
+        if check_count("n", n, 0):
+            await self._call("wait_readable", timeout, None, self._receive_ahead, None, n)
+
+    if TYPE_CHECKING:
+
+        @overload
+        async def readblock(
+            self, eol: bytes | None = None, timeout: Timeout = DEFAULT, *, allocate: None = None
+        ) -> bytes: ...
+        @overload
+        async def readblock(
+            self, eol: bytes | None = None, timeout: Timeout = DEFAULT, *, allocate: Callable[[int], Memory]
+        ) -> Memory: ...
+
+    async def readblock(
+        self,
+        eol: bytes | None = None,
+        timeout: Timeout = DEFAULT,
+        *,
+        allocate: Callable[[int], Any] | None = None,
+    ) -> Any:
         """Read an IEEE 488.2 arbitrary block, and return its data.
 
         Args:
             eol: what ends the message after the block, instead of the stream's ``eol``; ``b""`` for an instrument that
                 sends nothing after a definite block.
             timeout: seconds.
+            allocate: called with the size of the block in bytes, returns the contiguous writable buffer of that size
+                (bytearray, numpy array) that the block is to be received into, and that is returned instead of bytes.
 
         Raises:
             ProtocolError: what came is not a block, or something else than *eol* follows it.
+            TypeError, ValueError: what *allocate* returned is no such buffer.
         """
-        return await self._call("readblock", timeout, None, self._receive_block, None, self._block_end(eol))
+        return await self._call("readblock", timeout, None, self._receive_block, None, self._block_end(eol), allocate)
+
+    async def readmessage(
+        self,
+        eol: bytes | None = None,
+        timeout: Timeout = DEFAULT,
+        *,
+        allocate: Callable[[int], Any] | None = None,
+    ) -> Any:
+        """Read an IEEE 488.2 response message and return it with its end: a line, as `readline` does, unless it begins
+        with a definite block, whose data may hold anything: then everything up to the first *eol* after that.
+
+        Args:
+            eol: what ends a message, instead of the stream's ``eol``.
+            timeout: seconds.
+            allocate: as for `readblock`: a message that is a block is received into what it returns, and that is
+                returned. A line is still returned as bytes.
+        """
+        return await self._call("readmessage", timeout, None, self._receive_message, None, self._eol(eol), allocate)
 
     async def readframe(self, framing: Framing[Frame], timeout: Timeout = DEFAULT) -> Frame:
         """Read a frame.
@@ -231,11 +281,43 @@ class Stream(Connection):
         n = len(lines) if n is None else check_count("n", n, 0)
         return await self._call("writelines_readlines", timeout, request, self._receive_lines, None, n, self._eol(eol))
 
-    async def write_readblock(self, data: Data, eol: bytes | None = None, timeout: Timeout = DEFAULT) -> bytes:
+    if TYPE_CHECKING:
+
+        @overload
+        async def write_readblock(
+            self, data: Data, eol: bytes | None = None, timeout: Timeout = DEFAULT, *, allocate: None = None
+        ) -> bytes: ...
+        @overload
+        async def write_readblock(
+            self, data: Data, eol: bytes | None = None, timeout: Timeout = DEFAULT, *, allocate: Callable[[int], Memory]
+        ) -> Memory: ...
+
+    async def write_readblock(
+        self,
+        data: Data,
+        eol: bytes | None = None,
+        timeout: Timeout = DEFAULT,
+        *,
+        allocate: Callable[[int], Any] | None = None,
+    ) -> Any:
         """Send *data* and read the IEEE 488.2 block that answers it; see `readblock`."""
         return await self._call(
-            "write_readblock", timeout, check_data(data), self._receive_block, None, self._block_end(eol)
+            "write_readblock", timeout, check_data(data), self._receive_block, None, self._block_end(eol), allocate
         )
+
+    async def write_readmessage(
+        self,
+        data: Data,
+        eol: bytes | None = None,
+        timeout: Timeout = DEFAULT,
+        *,
+        allocate: Callable[[int], Any] | None = None,
+    ) -> Any:
+        """Send *data* and read the response message that answers it; see `readmessage`."""
+        if data.__class__ is not bytes:
+            data = check_data(data)
+        eol = self.eol if eol is None else check_eol(eol)
+        return await self._call("write_readmessage", timeout, data, self._receive_message, None, eol, allocate)
 
     async def write_readframe(self, frame: Frame, framing: Framing[Frame], timeout: Timeout = DEFAULT) -> Frame:
         """Send a frame and read the frame that answers it."""
@@ -383,28 +465,115 @@ class Stream(Connection):
             buffer.append(chunk)
         return buffer.take_all()
 
-    async def _receive_block(self, link: Link, deadline: float | None, eol: bytes) -> bytes:
-        buffer = link.buffer
-        framing = Block(eol, self.buffer_size)
-        while True:
-            header = framing.read_header(buffer)
-            if not isinstance(header, Need):
-                break
-            await self._receive(link, deadline)
-        header_size, size = header
-        if size is None:
-            return await self._receive_frame(link, deadline, framing)
-        # A definite block says how long it is, so it may be longer than what is read ahead.
-        block = buffer.take(header_size)
-        data = b""
+    async def _receive_ahead(self, link: Link, deadline: float | None, n: int) -> None:
+        ticket = link.reader
         try:
-            data = await self._receive_exactly(link, deadline, size)
+            while len(link.buffer) < n:
+                await self._receive(link, deadline)
+        except DeadlineExpired:
+            self._leave_in_step(link, ticket)
+            raise self.runtime.timeout_error(f"{self}: {n} bytes have not come in time") from None
+        except BaseException as error:
+            # A transport that is cancelled has taken nothing, but an interrupt can come between taking and keeping.
+            if self.runtime.suspends and not isinstance(error, (Exception, KeyboardInterrupt)):
+                self._leave_in_step(link, ticket)
+            raise
+
+    def _leave_in_step(self, link: Link, ticket: Ticket | None) -> None:
+        """Part a call that fails from its link, which can be trusted all the same; not from one closed meanwhile."""
+        link.reader = None
+        if ticket is not None and not link.closed:
+            ticket.link = None
+
+    async def _receive_block(
+        self, link: Link, deadline: float | None, eol: bytes, allocate: Callable[[int], Any] | None
+    ) -> Any:
+        framing = Block(eol, self.buffer_size)
+        header_size, size = await self._receive_block_header(link, deadline, framing)
+        memory: Any
+        if size is None:
+            data = await self._receive_frame(link, deadline, framing)
+            if allocate is None:
+                return data
+            memory = allocate(len(data))
+            _view_of_size(memory, len(data))[:] = data
+            return memory
+        # A definite block says how long it is, so it may be longer than what is read ahead.
+        header = link.buffer.take(header_size)
+        complete = memoryview(b"")
+        try:
+            if allocate is None:
+                memory = await self._receive_exactly(link, deadline, size)
+                view = memoryview(memory)
+            else:
+                memory = allocate(size)
+                view = _view_of_size(memory, size)
+                await self._receive_into(link, deadline, view)
+            complete = view
             end = await self._receive_exactly(link, deadline, len(eol))
         except EOFError as error:
             partial: bytes = getattr(error, "partial", b"")
-            raise self._cut_short(block + data + partial) from None
+            raise self._cut_short(header + complete.tobytes() + partial) from None
         framing.check_terminator(size, end)
-        return data
+        return memory
+
+    async def _receive_block_header(self, link: Link, deadline: float | None, framing: Block) -> tuple[int, int | None]:
+        """Receive the header of a block; it stays in the buffer."""
+        while True:
+            header = framing.read_header(link.buffer)
+            if not isinstance(header, Need):
+                return header
+            await self._receive(link, deadline)
+
+    def _receive_message(
+        self, link: Link, deadline: float | None, eol: bytes, allocate: Callable[[int], Any] | None
+    ) -> Any:
+        if link.buffer.used:
+            return self._receive_block_or_line(link, deadline, eol, None, allocate)
+        # As in _receive_line.
+        chunk = link.transport.receive(deadline)
+        if (
+            isinstance(chunk, bytes)
+            and chunk.endswith(eol)
+            and chunk.find(eol) + len(eol) == len(chunk) <= self.buffer_size
+            and not chunk.startswith(b"#")
+        ):
+            return chunk
+        return self._receive_block_or_line(link, deadline, eol, chunk, allocate)
+
+    async def _receive_block_or_line(
+        self,
+        link: Link,
+        deadline: float | None,
+        eol: bytes,
+        chunk: bytes | Awaitable[bytes] | None,
+        allocate: Callable[[int], Any] | None,
+    ) -> Any:
+        """Receive a message that begins with what the buffer has, or else with *chunk*."""
+        buffer = link.buffer
+        if chunk is not None:
+            if not isinstance(chunk, bytes):
+                chunk = await chunk
+            if not chunk:
+                raise self._cut_short(b"")
+            buffer.append(chunk)
+        # A lone "#" may be the beginning of either.
+        while len(buffer) < 2 and buffer.peek(1) in (b"", b"#"):
+            await self._receive(link, deadline)
+        if allocate is not None and buffer.peek(1) == b"#":
+            return await self._receive_block(link, deadline, eol, allocate)
+        if buffer.peek(2) not in DEFINITE_BLOCK:
+            return await self._receive_rest_of_line(link, deadline, eol, None)
+        header_size, size = await self._receive_block_header(link, deadline, Block(eol, self.buffer_size))
+        assert size is not None
+        parts = [buffer.take(header_size)]
+        try:
+            parts.append(await self._receive_exactly(link, deadline, size))
+            parts.append(await self._receive_rest_of_line(link, deadline, eol, None))
+        except EOFError as error:
+            partial: bytes = getattr(error, "partial", b"")
+            raise self._cut_short(b"".join(parts) + partial) from None
+        return b"".join(parts)
 
     async def _receive_frame(self, link: Link, deadline: float | None, framing: Framing[Frame]) -> Frame:
         while True:
@@ -421,3 +590,21 @@ class Stream(Connection):
 
     def _block_end(self, eol: bytes | None) -> bytes:
         return b"" if eol == b"" else self._eol(eol)
+
+
+def _writable_view(buffer: Any) -> memoryview:
+    """Return the bytes of a buffer, to be received into."""
+    view = memoryview(buffer).cast("B")
+    if view.readonly:
+        raise TypeError(f"buffer must be writable, {type(buffer).__name__} is not")
+    return view
+
+
+def _view_of_size(memory: Any, size: int) -> memoryview:
+    """Return the bytes of what a user's function has allocated for a block."""
+    if size == 0:
+        return memoryview(bytearray())  # an array without elements has no bytes to be viewed
+    view = _writable_view(memory)
+    if len(view) != size:
+        raise ValueError(f"allocate must return a buffer of {size} bytes, not of {len(view)}")
+    return view

@@ -9,7 +9,7 @@ from .common import DEFAULT_LIMIT, DFT_KEEP_ALIVE, IPTOS_LOWDELAY
 from .errors import ConnectionEOFError, ConnectionTimeoutError, LimitError, ProtocolError
 from .iteration import BaseStream, BlockStream, LineStream
 from .retry import Retry
-from .runtimes.trio import TrioRuntime
+from .runtimes.trio import runtime as _runtime
 from .stream import Stream
 from .urls import stream_for_url
 
@@ -35,8 +35,6 @@ __all__ = [
     "Unix",
     "socket_for_url",
 ]
-
-_runtime = TrioRuntime()
 
 
 class TCP(tcp.TCP):

@@ -33,6 +33,7 @@ class Ticket:
     writes = True
     waiter: Waiter | None = None
     link: Any = None
+    hold: Any = None
 
     def __init__(self, method: str, owner: Any) -> None:
         self.method = method
@@ -44,13 +45,14 @@ class Turns:
 
     Args:
         runtime: provides the means to wait.
+        queue: that of other turns, which are then the same ones for callers of another runtime.
     """
 
     __slots__ = ("_runtime", "queue")
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, queue: deque[Ticket] | None = None) -> None:
         self._runtime = runtime
-        self.queue: deque[Ticket] = deque()
+        self.queue: deque[Ticket] = deque() if queue is None else queue
 
     def enter(self, ticket: Ticket) -> bool:
         """Queue, and return True if it is this ticket's turn already; otherwise `wait`."""

@@ -9,15 +9,15 @@ import ast
 import re
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from .driver_source import Member, Package
-from .facade import define
-from .source import PACKAGE
+from .driver_source import ROOT, Member, Package
+from .facade import LINE_LENGTH, define
+from .source import PACKAGE, Parameter
 
-INSTRUMENTS = PACKAGE.parent / "instruments"
+INSTRUMENTS = PACKAGE.parent / ROOT
 MODULE = "flavours.py"
 
 HEAD = '''"""What calls on {drivers} give over connections of each flavour, for type checkers and completion.
@@ -51,7 +51,7 @@ class Flavour:
     prefix: str
     result: str
     says: str
-    connection: str
+    connection: str = ""
 
 
 FLAVOURS = (
@@ -66,17 +66,18 @@ AWAITED = "CoroutineConnection | Driver"
 ORIGINS = {
     "AbstractContextManager": ("contextlib", "AbstractContextManager"),
     "Any": ("typing", "Any"),
-    "BlockingConnection": ("..connections", "BlockingConnection"),
-    "CoroutineConnection": ("..connections", "CoroutineConnection"),
-    "Driver": ("..base", "Driver"),
+    "BlockingConnection": ("instruments.connections", "BlockingConnection"),
+    "CoroutineConnection": ("instruments.connections", "CoroutineConnection"),
+    "Driver": ("instruments.base", "Driver"),
     "Future": ("concurrent.futures", "Future"),
     "Iterator": ("collections.abc", "Iterator"),
+    "Literal": ("typing", "Literal"),
     "Self": ("typing_extensions", "Self"),
     "futures": ("sockio", "futures"),
     "overload": ("typing", "overload"),
 }
 
-OURS = ("sockio", "instruments")
+OURS = ("sockio", ROOT)
 
 #: Blocks are entered and left in the plain way on both flavours.
 ENTERED = {"__aenter__": "__enter__", "__aexit__": "__exit__"}
@@ -84,9 +85,13 @@ ENTERED = {"__aenter__": "__enter__", "__aexit__": "__exit__"}
 
 def modules() -> dict[str, Callable[[], str]]:
     """Return what writes each module, by its path."""
-    packages = sorted(file.parent for file in INSTRUMENTS.glob("*/__init__.py"))
-    read = [Package(path, MODULE) for path in packages]
-    return {str(package.path / MODULE): partial(write, package) for package in read if package.drivers()}
+    return {str(package.path / MODULE): partial(write, package) for package in packages()}
+
+
+def packages() -> list[Package]:
+    """Return the packages of drivers that are constructed over a connection."""
+    read = [Package(file.parent, MODULE) for file in sorted(INSTRUMENTS.glob("*/__init__.py"))]
+    return [package for package in read if package.drivers()]
 
 
 def write(package: Package) -> str:
@@ -117,21 +122,22 @@ class Writer:
     """Writes the classes of one package, and notes which names they need.
 
     Attributes:
+        indent: what the lines of the members begin with.
         twins: the names of the classes that have twins: drivers, and what can be reached from them.
     """
+
+    indent = "    "
 
     def __init__(self, package: Package) -> None:
         self.package = package
         self.twins: list[str] = []
-        self._used: set[str] = set()
+        self.used: set[str] = set()
         for name in package.drivers():
             self._reach(name)
 
     def twin(self, name: str, flavour: Flavour) -> str:
         """Return the source of the protocol that the twin of a class has."""
-        members = [self._member(member, flavour) for member in self.package.members(name)]
-        attributes = [text for text in members if not text.lstrip().startswith(("def ", "@"))]
-        methods = [text for text in members if text not in attributes]
+        attributes, methods = self._members(self.package.members(name), flavour)
         head = f'class {flavour.prefix}{name}(Protocol):\n    """A `{name}` whose calls {flavour.says}."""\n'
         return "\n".join([head, *attributes, *(f"\n{method}" for method in methods)]).replace("\n\n\n", "\n\n") + "\n"
 
@@ -158,20 +164,14 @@ class Writer:
 
     def imports(self) -> str:
         """Return the imports of all the names that have been needed, laid out as ruff does."""
-        found: dict[str, set[str]] = {"typing": {"TYPE_CHECKING", "Protocol"}}
-        for name in self._used:
-            module, original = ORIGINS.get(name) or self.package.origin(name) or ("builtins", name)
-            found.setdefault(module, set()).add(original)
-        found.pop("builtins", None)
-        at_run_time = [_import("typing", found.pop("typing"))]
-        at_run_time += ["", _import(".", set(map(self.package.module_of, self.package.drivers())))]
-        sections: dict[int, list[str]] = {}
-        for name in sorted(found.pop("", ())):
-            sections.setdefault(0, []).append(f"import {name}")
-        for module in sorted(found, key=_nearness):
-            sections.setdefault(_nearness(module)[0], []).append(_import(module, found[module]))
-        for_checkers = "\n\n".join("\n".join(section) for _, section in sorted(sections.items()))
+        from_typing, for_checkers = sorted_imports(map(self.origin, self.used), self.package.name)
+        at_run_time = [import_line("typing", {"TYPE_CHECKING", "Protocol", *from_typing}), ""]
+        at_run_time.append(import_line(".", set(map(self.package.module_of, self.package.drivers()))))
         return "\n".join(["", *at_run_time, "", "if TYPE_CHECKING:", textwrap.indent(for_checkers, "    "), ""])
+
+    def origin(self, name: str) -> tuple[str, str] | None:
+        """Return where a name comes from: a module, empty for a module itself, and its name there; None for ours."""
+        return ORIGINS.get(name) or self.package.origin(name)
 
     def _reach(self, name: str) -> None:
         """Note a class and what its members give, and so on."""
@@ -182,10 +182,19 @@ class Writer:
                     if node.id not in self.twins and node.id != "Driver" and self.package.is_driver(node.id):
                         self._reach(node.id)
 
+    def _members(self, members: Iterable[Member], flavour: Flavour) -> tuple[list[str], list[str]]:
+        """Return the source of the attributes and of the methods of a twin."""
+        attributes: list[str] = []
+        methods: list[str] = []
+        for member in members:
+            (methods if member.is_method else attributes).append(self._member(member, flavour))
+        return attributes, methods
+
     def _member(self, member: Member, flavour: Flavour) -> str:
         """Return the source of a member of a twin."""
+        indent = self.indent
         if not member.is_method:
-            return f"    {member.name}: {self._seen(member.annotation, flavour)}"
+            return f"{indent}{member.name}: {self._seen(member.annotation, flavour)}"
         name, returns, decorators = member.name, member.annotation, member.decorators
         iterated = ITERATOR.fullmatch(returns)
         awaited = AWAITABLE.fullmatch(returns)
@@ -199,13 +208,28 @@ class Writer:
                 name = ENTERED[name]  # waits for the end on both flavours
             else:
                 returns = flavour.result.format(returns)
-        parameters = [
-            replace(parameter, annotation=self._seen(parameter.annotation, flavour), default=_shown(parameter.default))
-            for parameter in member.parameters
+        parameters = self._parameters(member.parameters, flavour)
+        returns = self._seen(returns, flavour)
+        lines = [f"{indent}@{decorator}" for decorator in decorators]
+        if not member.doc:
+            return "\n".join([*lines, define(name, parameters, returns, indent, body=" ...")])
+        lines += [define(name, parameters, returns, indent), f"{indent}    {self._doc(member.doc)}", f"{indent}    ..."]
+        return "\n".join(lines)
+
+    def _parameters(self, parameters: Iterable[Parameter], flavour: Flavour) -> list[Parameter]:
+        """Return parameters as a twin has them."""
+        return [
+            replace(parameter, annotation=self._seen(parameter.annotation, flavour), default=self._default(parameter))
+            for parameter in parameters
         ]
-        signature = define(name, parameters, self._seen(returns, flavour))
-        body = f"\n        {member.doc}\n        ..." if member.doc else " ..."
-        return "".join([*(f"    @{decorator}\n" for decorator in decorators), signature, body])
+
+    def _default(self, parameter: Parameter) -> str | None:
+        """Return a parameter's default as it is shown."""
+        return _shown(parameter.default)
+
+    def _doc(self, doc: str) -> str:
+        """Return a docstring as it is laid out here."""
+        return doc
 
     def _seen(self, annotation: str, flavour: Flavour) -> str:
         """Return an annotation in which the driver's classes are their twins."""
@@ -216,16 +240,46 @@ class Writer:
         return annotation
 
     def _use(self, *annotations: str) -> None:
-        self._used |= {node.id for annotation in annotations for node in _names(annotation)}
+        self.used |= {node.id for annotation in annotations for node in _names(annotation)}
 
 
-def _import(module: str, names: set[str]) -> str:
-    """Return an import, with constants before classes before the rest."""
-    return f"from {module} import {', '.join(sorted(names, key=lambda name: (_rank(name), name)))}"
+def sorted_imports(origins: Iterable[tuple[str, str] | None], package: str) -> tuple[set[str], str]:
+    """Return the names from `typing`, and the imports of the others as ruff sorts them, relative to *package*."""
+    found: dict[str, set[str]] = {}
+    for module, name in filter(None, origins):
+        found.setdefault(relative(module, package), set()).add(name)
+    from_typing = found.pop("typing", set())
+    sections: dict[int, list[str]] = {}
+    for name in sorted(found.pop("", ())):
+        sections.setdefault(0, []).append(f"import {name}")
+    for module in sorted(found, key=_nearness):
+        sections.setdefault(_nearness(module)[0], []).append(import_line(module, found[module], "    "))
+    return from_typing, "\n\n".join("\n".join(section) for _, section in sorted(sections.items()))
 
 
-def _rank(name: str) -> int:
-    return 0 if name.isupper() else 1 if name[0].isupper() else 2
+def relative(module: str, package: str) -> str:
+    """Return what a module is imported by in a package: relative to it, if that is where both belong."""
+    if not module.startswith(f"{ROOT}."):
+        return module
+    parts, here = module.split("."), package.split(".")
+    common = 0
+    while parts[common : common + 1] == here[common : common + 1] != []:
+        common += 1
+    return "." * (1 + len(here) - common) + ".".join(parts[common:])
+
+
+def import_line(module: str, names: set[str], indent: str = "") -> str:
+    """Return an import, with constants before classes before the rest, on lines that *indent* still goes before."""
+    listed = sorted(names, key=rank)
+    line = f"from {module} import {', '.join(listed)}"
+    if len(indent + line) <= LINE_LENGTH:
+        return line
+    return "\n".join([f"from {module} import (", *(f"    {name}," for name in listed), ")"])
+
+
+def rank(name: str) -> tuple[int, str]:
+    """Return what sorts names: constants, classes, the rest."""
+    return 0 if name.isupper() else 1 if name[0].isupper() else 2, name
 
 
 def _nearness(module: str) -> tuple[int, int, str]:

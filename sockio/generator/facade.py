@@ -116,6 +116,9 @@ def _forward(method: Method, flavour: Flavour) -> str:
         guarded = flavour.look and method.name not in UNGUARDED
         body = f"{flavour.look}(lambda: {target})" if guarded else target
         return "\n".join(["    @property", *_function(method, method.returns, f"return {body}")])
+    overloads = "".join(_overload(overload, flavour) for overload in method.overloads)
+    if overloads:
+        overloads = f"    if TYPE_CHECKING:\n\n{overloads}\n"
     if method.is_async:
         returns = flavour.result.format(method.returns)
         body = f"{flavour.call}({target}({arguments}))"
@@ -123,7 +126,12 @@ def _forward(method: Method, flavour: Flavour) -> str:
         returns = method.returns
         body = f"{flavour.look}({target})" if flavour.look else f"{target}({arguments})"
         assert not (flavour.look and arguments), method.name
-    return "\n".join(_function(method, returns, body if returns == "None" else f"return {body}"))
+    return overloads + "\n".join(_function(method, returns, body if returns == "None" else f"return {body}"))
+
+
+def _overload(method: Method, flavour: Flavour) -> str:
+    returns = flavour.result.format(method.returns) if method.is_async else method.returns
+    return f"        @overload\n{define(method.name, method.parameters, returns, 8 * ' ', body=' ...')}\n"
 
 
 def _function(method: Method, returns: str, body: str) -> list[str]:
@@ -158,6 +166,7 @@ def define(
     indent: str = "    ",
     first: str = "self",
     comment: str = "",
+    body: str = "",
 ) -> str:
     """Return the ``def`` line or lines of a method, laid out as ruff does.
 
@@ -166,17 +175,18 @@ def define(
         indent: what the lines begin with.
         first: the parameter that the call does not give.
         comment: what follows the first line.
+        body: what follows the last one.
     """
     listed = [first]
     for parameter in parameters:
         if parameter.keyword_only and "*" not in listed:
             listed.append("*")
         listed.append(str(parameter))
-    one_line = f"{indent}def {name}({', '.join(listed)}) -> {returns}:"
+    one_line = f"{indent}def {name}({', '.join(listed)}) -> {returns}:{body}"
     if len(one_line) <= LINE_LENGTH:
         return one_line
     inner = indent + "    "
     listing = f"{inner}{', '.join(listed)}"
     if len(listing) > LINE_LENGTH:
         listing = "\n".join(f"{inner}{item}," for item in listed)
-    return f"{indent}def {name}({comment}\n{listing}\n{indent}) -> {returns}:"
+    return f"{indent}def {name}({comment}\n{listing}\n{indent}) -> {returns}:{body}"

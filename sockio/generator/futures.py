@@ -26,7 +26,8 @@ from .deadline import DEFAULT
 from .errors import ProtocolError
 from .retry import Retry
 from .runtimes.asyncio import ConnectionEOFError, ConnectionTimeoutError, LimitError
-from .runtimes.loop_thread import FuturesRuntime, call, submit
+from .runtimes.loop_thread import call, submit
+from .runtimes.loop_thread import runtime as _runtime
 from .serial_port import QUIET
 from .urls import stream_for_url
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from logging import Logger
     from ssl import SSLContext
-    from typing import Any, TypeVar
+    from typing import Any, TypeVar, overload
 
     from . import stream
     from .checks import Data
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from .framing import Framing
 
     Frame = TypeVar("Frame")
+    Memory = TypeVar("Memory")
     Result = TypeVar("Result")
 
 __all__ = [
@@ -64,8 +66,6 @@ __all__ = [
     "Unix",
     "socket_for_url",
 ]
-
-_runtime = FuturesRuntime()
 
 
 class _TCP(tcp.TCP):

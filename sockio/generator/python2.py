@@ -23,7 +23,7 @@ PARTS = (
     Part("retry.py"),
     Part("common.py", only=("IPTOS_LOWDELAY", "DEFAULT_LIMIT", "DFT_KEEP_ALIVE")),
     Part(
-        "resource.py",
+        "resource/hosts.py",
         only=("check_host", "check_port", "_is_ipv6", "_is_plain"),
         rewritten={
             "isinstance(host, str)": "isinstance(host, TEXT)",

@@ -27,7 +27,8 @@ from .common import DEFAULT_LIMIT, DFT_KEEP_ALIVE, IPTOS_LOWDELAY
 from .deadline import DEFAULT
 from .errors import ConnectionEOFError, ConnectionTimeoutError, LimitError, ProtocolError
 from .retry import Retry
-from .runtimes.blocking import BlockingRuntime, run
+from .runtimes.blocking import run
+from .runtimes.blocking import runtime as _runtime
 from .serial_port import QUIET
 from .urls import stream_for_url
 
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from .framing import Framing
 
     Frame = TypeVar("Frame")
+    Memory = TypeVar("Memory")
 
 __all__ = [
     "DEFAULT_LIMIT",
@@ -68,8 +70,6 @@ __all__ = [
     "Unix",
     "socket_for_url",
 ]
-
-_runtime = BlockingRuntime()
 
 
 class _TCP(tcp.TCP):

@@ -9,6 +9,8 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent
 
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
 
 class CannotGenerate(Exception):
     """The core says something that the generator has no words for."""
@@ -66,7 +68,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Method:
-    """A method or a property."""
+    """A method or a property, with what type checkers see of it instead, if anything (``if TYPE_CHECKING:`` before)."""
 
     name: str
     parameters: tuple[Parameter, ...]
@@ -75,6 +77,7 @@ class Method:
     body: str
     is_async: bool
     is_property: bool
+    overloads: tuple[Method, ...] = ()
 
     @property
     def is_public(self) -> bool:
@@ -136,15 +139,19 @@ class Module:
         return [*classes, derived]
 
     def _methods(self, node: ast.ClassDef) -> Iterator[Method]:
+        overloads: list[Method] = []
         for item in node.body:
-            if isinstance(item, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                yield self._method(item)
+            if isinstance(item, ast.If) and self.text.segment(item.test) == "TYPE_CHECKING":
+                overloads = [self._method(one) for one in item.body if isinstance(one, FUNCTIONS)]
+            elif isinstance(item, FUNCTIONS):
+                yield self._method(item, tuple(overloads))
+                overloads = []
 
-    def _method(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Method:
+    def _method(self, node: ast.FunctionDef | ast.AsyncFunctionDef, overloads: tuple[Method, ...] = ()) -> Method:
         decorators = [self.text.segment(decorator) for decorator in node.decorator_list]
-        if decorators not in ([], ["property"]):
+        if decorators not in ([], ["property"], ["overload"]):
             raise cannot(self.path, node, f"{node.name} has a decorator that the generator does not know")
-        if not node.name.startswith("_") and ast.get_docstring(node) is None:
+        if not node.name.startswith("_") and ast.get_docstring(node) is None and decorators != ["overload"]:
             raise cannot(self.path, node, f"{node.name} is public and has no docstring")
         return Method(
             node.name,
@@ -154,6 +161,7 @@ class Module:
             self._body(node),
             isinstance(node, ast.AsyncFunctionDef),
             decorators == ["property"],
+            overloads,
         )
 
     def parameters(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[Parameter]:

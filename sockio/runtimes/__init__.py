@@ -6,7 +6,21 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
     from .base import Runtime
+
+    Class = TypeVar("Class", bound=type[Any])
+
+_bound: dict[tuple[type[Any], Runtime], type[Any]] = {}
+
+
+def bind(cls: Class, runtime: Runtime) -> Class:
+    """Return a stream class on a runtime: what ``class TCP(cls): runtime = runtime`` makes, the same one each time."""
+    bound: Any = _bound.get((cls, runtime))
+    if bound is None:
+        bound = _bound[cls, runtime] = type(cls.__name__, (cls,), {"runtime": runtime, "__module__": cls.__module__})
+    return bound  # type: ignore[no-any-return]
 
 
 def current() -> Runtime:
@@ -17,12 +31,12 @@ def current() -> Runtime:
     """
     trio = sys.modules.get("trio")
     if trio is not None and trio.lowlevel.in_trio_task():
-        from .trio import TrioRuntime
+        from . import trio as on_trio
 
-        return TrioRuntime()
+        return on_trio.runtime
     asyncio = sys.modules.get("asyncio")
     if asyncio is not None and asyncio._get_running_loop() is not None:
-        from .asyncio import AsyncioRuntime
+        from . import asyncio as on_asyncio
 
-        return AsyncioRuntime()
+        return on_asyncio.runtime
     raise RuntimeError("this has to be awaited in a task of asyncio or trio")

@@ -100,6 +100,8 @@ class AsyncioWaiter(Waiter):
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._set = False
+        self._loop = loop
+        self._thread = threading.get_ident()
         self._wait = Wait(loop)
 
     async def wait(self, deadline: float | None) -> None:
@@ -111,7 +113,10 @@ class AsyncioWaiter(Waiter):
 
     def set(self) -> None:
         self._set = True
-        self._wait.wake()
+        if threading.get_ident() == self._thread:
+            self._wait.wake()
+        elif not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wait.wake)
 
 
 class AsyncioTransport(Transport):
@@ -139,7 +144,10 @@ class AsyncioTransport(Transport):
         self._reading = Wait(self._loop)
         self._writing = Wait(self._loop)
         self._poller = Poller(descriptor.number, READABLE | CLOSED_BY_PEER)
-        self._loop.add_reader(descriptor.number, self._on_readable)
+        if descriptor.shared:
+            self._paused = True  # but while somebody waits
+        else:
+            self._loop.add_reader(descriptor.number, self._on_readable)
 
     def _on_readable(self) -> None:
         """Take what has arrived, straight into the destination of who waits if there is one."""
@@ -203,17 +211,23 @@ class AsyncioTransport(Transport):
         return self._take_chunk()
 
     async def _wait_readable(self, deadline: float | None) -> None:
+        shared = self._descriptor.shared
+        if shared:
+            self._resume()
         try:
             await self._reading.wait(deadline)
         except DeadlineExpired:
             if not self._poller.wait(0):
                 raise
             self._on_readable()
+        finally:
+            if shared and not self._closed:
+                self._pause()
 
     def _take_chunk(self) -> bytes:
         chunk = self._chunks.popleft()
         self._buffered -= len(chunk)
-        if self._paused and self._buffered < self._buffer_size:
+        if self._paused and self._buffered < self._buffer_size and not self._descriptor.shared:
             self._resume()
         return chunk
 
@@ -285,7 +299,7 @@ class AsyncioTransport(Transport):
     def in_waiting(self) -> int:
         if not self._ended and not self._paused:
             self._on_readable()
-        return self._buffered
+        return self._buffered + (self._descriptor.in_waiting() if self._descriptor.shared and not self._closed else 0)
 
     def hung_up(self) -> bool:
         return self._ended or self._closed or self._descriptor.hung_up()
@@ -346,6 +360,10 @@ class AsyncioRuntime(Runtime):
     def describe(self, caller: Any) -> str:
         return "a callback" if caller is None else f"task {caller.get_name()!r}"
 
+    @staticmethod
+    def is_running(caller: Any) -> bool:
+        return caller is not None and not caller.done()
+
     def waiter(self) -> Waiter:
         return AsyncioWaiter(asyncio.get_running_loop())
 
@@ -360,6 +378,16 @@ class AsyncioRuntime(Runtime):
             await wait.wait(deadline)
         finally:
             loop.remove_writer(descriptor.number)
+            wait.stop()
+
+    async def wait_readable(self, descriptor: Descriptor, deadline: float | None) -> None:
+        loop = asyncio.get_running_loop()
+        wait = Wait(loop)
+        loop.add_reader(descriptor.number, wait.wake)
+        try:
+            await wait.wait(deadline)
+        finally:
+            loop.remove_reader(descriptor.number)
             wait.stop()
 
     async def run_in_thread(self, deadline: float | None, function: Callable[..., Any], *args: Any) -> Any:
@@ -383,3 +411,7 @@ class AsyncioRuntime(Runtime):
     def invoke(self, callback: Callable[..., Any], *args: Any) -> Awaitable[Any] | None:
         result = callback(*args)
         return result if inspect.isawaitable(result) else None
+
+
+#: One for everybody: it has no state that belongs to anyone.
+runtime = AsyncioRuntime()

@@ -48,7 +48,7 @@ class Waiter(ABC):
 
     @abstractmethod
     def set(self) -> None:
-        """Wake who waits. On runtimes with threads, any thread may call it."""
+        """Wake who waits. Any thread may call it."""
 
 
 class Transport(ABC):
@@ -150,6 +150,11 @@ class Runtime(ABC):
     def describe(self, caller: Any) -> str:
         """Return the name of a task or thread for an error message."""
 
+    @staticmethod
+    @abstractmethod
+    def is_running(caller: Any) -> bool:
+        """Tell whether the task or thread that `caller` returned has not ended yet."""
+
     @abstractmethod
     def waiter(self) -> Waiter:
         """Return a new waiter."""
@@ -164,6 +169,10 @@ class Runtime(ABC):
     @abstractmethod
     async def wait_writable(self, descriptor: Descriptor, deadline: float | None) -> None:
         """Wait until *descriptor*, not yet adopted, can be written to: a connection has been made or refused."""
+
+    @abstractmethod
+    async def wait_readable(self, descriptor: Descriptor, deadline: float | None) -> None:
+        """Wait until *descriptor*, not adopted, can be read from: somebody has connected, a datagram has come."""
 
     @abstractmethod
     async def run_in_thread(self, deadline: float | None, function: Callable[..., Any], *args: Any) -> Any:

@@ -189,6 +189,10 @@ class BlockingRuntime(Runtime):
                 return f"thread {thread.name!r}"
         return "a thread that has ended"
 
+    @staticmethod
+    def is_running(caller: int) -> bool:
+        return any(thread.ident == caller for thread in threading.enumerate())
+
     def waiter(self) -> Waiter:
         return BlockingWaiter()
 
@@ -198,6 +202,11 @@ class BlockingRuntime(Runtime):
     async def wait_writable(self, descriptor: Descriptor, deadline: float | None) -> None:
         seconds = None if deadline is None else deadline - clock()
         if not Poller(descriptor.number, WRITABLE).wait(seconds):
+            raise DeadlineExpired
+
+    async def wait_readable(self, descriptor: Descriptor, deadline: float | None) -> None:
+        seconds = None if deadline is None else deadline - clock()
+        if not Poller(descriptor.number, READABLE).wait(seconds):
             raise DeadlineExpired
 
     async def run_in_thread(self, deadline: float | None, function: Callable[..., Any], *args: Any) -> Any:
@@ -237,3 +246,7 @@ class BlockingRuntime(Runtime):
 
     def may_pass(self, owner: int) -> bool:
         return owner == threading.get_ident()
+
+
+#: One for everybody: it has no state that belongs to anyone.
+runtime = BlockingRuntime()

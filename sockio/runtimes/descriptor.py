@@ -100,6 +100,9 @@ class Descriptor:
     #: A descriptor that becomes readable on `shut_down`, where that does not wake who waits by itself.
     alarm: int | None = None
 
+    #: Whether other programs read from the same device: then nothing may be read before somebody asks for it.
+    shared = False
+
     def __init__(self, number: int) -> None:
         self.number = number
 

@@ -49,6 +49,10 @@ class FakeRuntime(Runtime):
     def describe(self, caller: str) -> str:
         return caller
 
+    @staticmethod
+    def is_running(caller: str) -> bool:
+        return True
+
     def waiter(self) -> Waiter:
         return FakeWaiter(self)
 
@@ -57,6 +61,9 @@ class FakeRuntime(Runtime):
 
     async def wait_writable(self, descriptor: Descriptor, deadline: float | None) -> None:
         raise NotImplementedError("no descriptors here: a stream in tests makes a FakeTransport itself")
+
+    async def wait_readable(self, descriptor: Descriptor, deadline: float | None) -> None:
+        raise NotImplementedError("there are no descriptors here")
 
     async def run_in_thread(self, deadline: float | None, function: Callable[..., Any], *args: Any) -> Any:
         return function(*args)

@@ -141,6 +141,9 @@ class FuturesRuntime(AsyncioRuntime):
         return asyncio.wrap_future(outcome)
 
 
+#: One for everybody: it has no state that belongs to anyone.
+runtime = FuturesRuntime()
+
 _shared: LoopThread | None = None
 _inherited: list[LoopThread] = []
 _starting = threading.Lock()

@@ -17,13 +17,20 @@ if TYPE_CHECKING:
     from .base import HungUp, Runtime
 
 
-def adopt(runtime: Runtime, port: Any, buffer_size: int) -> Transport:
-    """Return a transport over an open pyserial port, which is the transport's from now on."""
+def adopt(runtime: Runtime, port: Any, buffer_size: int, shared: bool) -> Transport:
+    """Return a transport over an open pyserial port, which is the transport's from now on.
+
+    Args:
+        runtime: of the transport.
+        port: the open port.
+        buffer_size: reading ahead, if that is done, stops at so many bytes.
+        shared: other programs have the port open as well.
+    """
     try:
         number = port.fileno()
     except (AttributeError, OSError, ValueError):
         return PortTransport(runtime, port)
-    return runtime.adopt(PortDescriptor(port, number), buffer_size)
+    return runtime.adopt(PortDescriptor(port, number, shared), buffer_size)
 
 
 class PortDescriptor(Descriptor):
@@ -32,8 +39,9 @@ class PortDescriptor(Descriptor):
     A terminal device has no ``shutdown``: a pipe wakes who waits.
     """
 
-    def __init__(self, port: Any, number: int) -> None:
+    def __init__(self, port: Any, number: int, shared: bool) -> None:
         super().__init__(number)
+        self.shared = shared
         self._port = port
         self.alarm, bell = os.pipe()
         self._bell: int | None = bell
@@ -54,9 +62,11 @@ class PortDescriptor(Descriptor):
         return count
 
     def _check_present(self, count: int) -> None:
-        """A device that can be read but has nothing to say has been unplugged."""
+        """A device that can be read but has nothing to say has been unplugged, or somebody was faster to read it."""
         if not count:
-            raise OSError(errno.EIO, "the serial device is gone (unplugged?)")
+            if self.hung_up():
+                raise OSError(errno.EIO, "the serial device is gone (unplugged?)")
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
     def _send(self, data: bytes | bytearray | memoryview) -> int:
         self._check_open()

@@ -33,12 +33,20 @@ class TrioWaiter(Waiter):
 
     def __init__(self) -> None:
         self._event = trio.Event()
+        self._token = trio.lowlevel.current_trio_token()
+        self._thread = threading.get_ident()
 
     async def wait(self, deadline: float | None) -> None:
         await wait_until(deadline, self._event.wait)
 
     def set(self) -> None:
-        self._event.set()
+        if threading.get_ident() == self._thread:
+            self._event.set()
+            return
+        try:
+            self._token.run_sync_soon(self._event.set)
+        except trio.RunFinishedError:
+            pass  # nobody waits any more
 
 
 class TrioTransport(Transport):
@@ -191,6 +199,11 @@ class TrioRuntime(Runtime):
     def describe(self, caller: Any) -> str:
         return f"task {caller.name!r}"
 
+    @staticmethod
+    def is_running(caller: trio.lowlevel.Task) -> bool:
+        nursery = caller.parent_nursery
+        return nursery is None or caller in nursery.child_tasks
+
     def waiter(self) -> Waiter:
         return TrioWaiter()
 
@@ -199,6 +212,9 @@ class TrioRuntime(Runtime):
 
     async def wait_writable(self, descriptor: Descriptor, deadline: float | None) -> None:
         await wait_until(deadline, trio.lowlevel.wait_writable, descriptor.number)
+
+    async def wait_readable(self, descriptor: Descriptor, deadline: float | None) -> None:
+        await wait_until(deadline, trio.lowlevel.wait_readable, descriptor.number)
 
     async def run_in_thread(self, deadline: float | None, function: Callable[..., Any], *args: Any) -> Any:
         def call() -> Any:
@@ -218,3 +234,7 @@ class TrioRuntime(Runtime):
     def invoke(self, callback: Callable[..., Any], *args: Any) -> Awaitable[Any] | None:
         result = callback(*args)
         return result if inspect.isawaitable(result) else None
+
+
+#: One for everybody: it has no state that belongs to anyone.
+runtime = TrioRuntime()

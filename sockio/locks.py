@@ -1,0 +1,262 @@
+"""Whose turn it is to use a resource: among the threads, tasks and event loops of this process, and among processes.
+
+Within a process those who wait are served first come, first served, whatever runtime they are on. The first of them
+then takes the lock between processes (`sockio.lock_files`), for which it has to look again and again: the system's
+locks cannot be waited for with a time limit.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import os
+import threading
+import weakref
+from collections import deque
+from contextvars import ContextVar
+from time import monotonic
+
+from .errors import DeadlineExpired
+from .lock_files import LockFile
+from .turns import Ticket, Turns
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .runtimes.base import Runtime
+
+#: How long to wait before looking again whether another process has given a lock back, in seconds: at first, at most.
+FIRST_LOOK, LAST_LOOK = 0.0002, 0.01
+
+
+class ResourceLock:
+    """The lock of one resource in this process.
+
+    Being the first in the queue with the file's lock *is* holding it. Like any turn, it is left by whoever has queued.
+
+    Args:
+        resource: its name, the same in all processes.
+    """
+
+    def __init__(self, resource: str) -> None:
+        self.resource = resource
+        self.queue: deque[Ticket] = deque()
+        self.file = LockFile(resource)
+        _locks.add(self)
+
+    def enter(self, ticket: Ticket) -> bool:
+        """Queue, and take the lock if that can be done at once; otherwise `wait`."""
+        queue = self.queue
+        queue.append(ticket)
+        return queue[0] is ticket and self.file.take()
+
+    async def wait(self, ticket: Ticket, runtime: Runtime, deadline: float | None) -> None:
+        """Wait until a ticket that has entered holds the lock.
+
+        Raises:
+            ConnectionTimeoutError: it did not come in time; the ticket is still queued.
+        """
+        try:
+            if self.queue[0] is not ticket:
+                await Turns(runtime, self.queue).wait(ticket, deadline)
+            await self._wait_file(runtime, deadline)
+        except DeadlineExpired:
+            raise runtime.timeout_error(
+                f"{self.resource}: {ticket.method} did not get its turn in time: the resource is in use by "
+                f"{self._holder(ticket, runtime)}"
+            ) from None
+
+    async def _wait_file(self, runtime: Runtime, deadline: float | None) -> None:
+        pause = FIRST_LOOK
+        while not self.file.take():
+            if deadline is not None:
+                left = deadline - runtime.clock()
+                if left <= 0:
+                    raise DeadlineExpired
+                pause = min(pause, left)
+            await runtime.sleep(pause)
+            pause = min(2 * pause, LAST_LOOK)
+
+    def _holder(self, ticket: Ticket, runtime: Runtime) -> str:
+        first = self.queue[0]
+        if first is ticket:
+            return self.file.holder()
+        hold = first.hold
+        return f"a lock of {hold.name}" if hold is not None else f"{first.method} in this process"
+
+    def leave(self, ticket: Ticket) -> None:
+        """Give the lock back, or the place in the queue, and wake whose turn it is now. May be repeated."""
+        queue = self.queue
+        if queue and queue[0] is ticket:
+            self.file.give_back()
+            queue.popleft()
+        elif ticket in queue:
+            queue.remove(ticket)
+        ticket.owner = None  # a task holds its error, whose traceback holds the ticket: no cycles
+        try:
+            waiter = queue[0].waiter
+        except IndexError:
+            return  # nobody waits, or other threads have gone through meanwhile
+        if waiter is not None:
+            waiter.set()
+
+    def _forget_in_child(self) -> None:
+        """In a forked child: the file is the parent's, and so are those who wait."""
+        self.file.close()
+        for ticket in self.queue:
+            hold = ticket.hold
+            if hold is not None:
+                hold.void = True
+        self.queue = deque()
+
+
+#: The holds that the present task has taken, and those that it was started under.
+_held: ContextVar[tuple[object, ...]] = ContextVar("sockio locks held", default=())
+
+
+class Hold:
+    """A lock that somebody holds for longer than a call, until it is released or its time is up.
+
+    It belongs to the task or thread that took it, and to the tasks that this one starts. Once that has ended, it
+    belongs to whoever uses the same pipe.
+
+    Args:
+        lock: of the resource; held by *ticket*.
+        ticket: as it queued.
+        runtime: of the holder.
+        seconds: how long it may be held.
+        name: what to call it in errors.
+
+    Attributes:
+        id: a number that no other lock has.
+        expired: its time was up before it was released.
+        void: this is a forked child, and the lock is the parent's.
+    """
+
+    void = False
+
+    def __init__(
+        self,
+        lock: ResourceLock,
+        ticket: Ticket,
+        runtime: Runtime,
+        seconds: float,
+        name: str,
+    ) -> None:
+        self.name = name
+        self.id = os.urandom(16).hex()
+        self.expired = False
+        self._lock = lock
+        self._ticket = ticket
+        self._runtime = runtime
+        self._owner = runtime.caller()
+        self._on_expiry: Callable[[], object] | None = None
+        self._expires = monotonic() + seconds
+        self._calls: list[object] = []
+        self._release = threading.Lock()
+        ticket.hold = self
+
+    def start(self, on_expiry: Callable[[], object] | None) -> None:
+        """Let the time count, from when it was made on.
+
+        Args:
+            on_expiry: called when the time is up, in a thread of its own.
+        """
+        self._on_expiry = on_expiry
+        _held.set((*_held.get(), self))
+        _expiry.add(self._expires, self)
+
+    def admits(self, runtime: Runtime) -> bool:
+        """Tell whether the caller may use what is held."""
+        caller = runtime.caller()
+        return caller == self._owner or self in _held.get() or not self._runtime.is_running(self._owner)
+
+    def owned_by(self, caller: Any) -> bool:
+        return bool(caller == self._owner)
+
+    def begin(self, call: object) -> bool:
+        """Note that a call is running under the lock; return whether the lock is still held."""
+        self._calls.append(call)
+        return not self.expired
+
+    def end(self, call: object) -> None:
+        """Note that a call has ended. May be repeated."""
+        if call in self._calls:
+            self._calls.remove(call)
+        if self.expired and not self._calls:
+            self._give_back()
+
+    def expire(self) -> None:
+        """Give the lock back, or have the call that is running do so when it ends."""
+        self.expired = True
+        if not self._calls:
+            self._give_back()
+        if self._on_expiry is not None:
+            self._on_expiry()
+
+    def release(self) -> None:
+        """Give the lock back. May be repeated."""
+        _expiry.discard(self)
+        self._give_back()
+        _held.set(tuple(hold for hold in _held.get() if hold is not self))
+
+    def _give_back(self) -> None:
+        with self._release:  # the holder and the timer may come at the same time
+            self._lock.leave(self._ticket)
+
+
+class Expiry:
+    """Ends holds whose time is up, in one thread for all of them, started by the first one."""
+
+    def __init__(self) -> None:
+        self._times: list[tuple[float, int]] = []
+        self._holds: dict[int, Hold] = {}
+        self._changed = threading.Condition()
+        self._running = False
+
+    def add(self, moment: float, hold: Hold) -> None:
+        """Have *hold* expire at a moment of `time.monotonic`."""
+        with self._changed:
+            self._holds[id(hold)] = hold
+            heapq.heappush(self._times, (moment, id(hold)))
+            if not self._running:
+                self._running = True
+                threading.Thread(target=self._run, name="sockio locks", daemon=True).start()
+            elif self._times[0][1] == id(hold):
+                self._changed.notify()
+
+    def discard(self, hold: Hold) -> None:
+        """Let a hold be: it has been released."""
+        with self._changed:
+            if self._holds.pop(id(hold), None) is not None:
+                self._times = [entry for entry in self._times if entry[1] != id(hold)]
+                heapq.heapify(self._times)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._times or self._times[0][0] > monotonic():
+                    self._changed.wait(self._times[0][0] - monotonic() if self._times else None)
+                hold = self._holds.pop(heapq.heappop(self._times)[1])
+            try:
+                hold.expire()
+            except Exception:
+                logging.getLogger("sockio").exception("%s could not be ended in good order", hold.name)
+            del hold
+
+
+_expiry = Expiry()
+_locks: weakref.WeakSet[ResourceLock] = weakref.WeakSet()
+
+
+def _forget_in_child() -> None:
+    global _expiry
+    _expiry = Expiry()
+    for lock in list(_locks):
+        lock._forget_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)
