@@ -1,14 +1,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
-# Programs that some tests talk to: Debian packages of the same name.
-PEERS := socat ser2net
+# Programs that some tests talk to, and the Debian packages that have them where these are not called the same.
+PEERS := socat ser2net rpcbind sigrok-cli lxi:lxi-tools qemu-system-x86_64:qemu-system-x86
 
-.PHONY: help demo test peers check-generated lint types imports tests bench generate clean
+.PHONY: help demo test lab peers check-generated lint types imports tests bench generate clean
 
 help:
 	@echo "make demo      start a simulated instrument and talk to it on every flavour"
 	@echo "make test      run every check: generated files, ruff, mypy, pyright, import-linter, tests"
 	@echo "make tests     run the tests alone, for example: make tests ARGS='-k serial -x'"
+	@echo "make lab       run the tests in the virtual hardware lab alone (a virtual machine with real drivers)"
 	@echo "make lint      ruff;      make types      mypy and pyright;      make imports      import-linter"
 	@echo "make generate  write the generated modules again"
 	@echo "make bench     run the benchmarks and write docs/benchmarks.md"
@@ -42,9 +43,12 @@ imports: .venv/test.stamp
 tests: .venv/test.stamp peers
 	$(BIN)/python -m pytest $(ARGS)
 
+lab: .venv/test.stamp peers
+	$(BIN)/python -m pytest tests/lab $(ARGS)
+
 peers:
 	@PATH="$$PATH:/usr/sbin:/sbin"; missing=; \
-	for tool in $(PEERS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	for tool in $(PEERS); do command -v $${tool%:*} >/dev/null || missing="$$missing $${tool#*:}"; done; \
 	test -n "$$missing" || exit 0; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "Installing$$missing"; \

@@ -12,8 +12,9 @@ import threading
 import time
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any, Literal, TypeVar
 
 from sockio.runtimes import blocking, current
@@ -182,7 +183,7 @@ class PlainLink(Link):
     def __init__(self, conn: Any) -> None:
         super().__init__(conn)
         self._lock = threading.Lock()
-        self._runtime = blocking.BlockingRuntime()
+        self._runtime = blocking.runtime
         self._turns = Turns(self._runtime)
 
     async def write_readline(self, data: bytes) -> bytes:
@@ -242,6 +243,93 @@ class CoroutineLink(Link):
 
     async def sleep(self, seconds: float) -> None:
         await self._bind().sleep(seconds)
+
+
+class OwnLink(Link):
+    """Of a driver that makes its connection itself, on the runtime of whoever calls it.
+
+    Args:
+        flavour: what calls on the driver give.
+    """
+
+    def __init__(self, flavour: Flavour) -> None:
+        super().__init__(None)
+        self.flavour = flavour
+
+    @property
+    def runtime(self) -> Runtime:
+        """The runtime of the caller."""
+        return blocking.runtime if self.flavour == "blocking" else runtime_here()
+
+    async def write_readline(self, data: bytes) -> bytes:
+        raise self._has_none()
+
+    async def write(self, data: bytes) -> None:
+        raise self._has_none()
+
+    def turn(self, method: str) -> Turn:
+        raise self._has_none()
+
+    def _has_none(self) -> TypeError:
+        return TypeError("this driver has no connection of its own to write to")
+
+    def clock(self) -> float:
+        return self.runtime.clock()
+
+    async def sleep(self, seconds: float) -> None:
+        await self.runtime.sleep(seconds)
+
+    def wait(self, awaitable: Awaitable[T]) -> T:
+        return self.submit(awaitable).result() if self.flavour == "futures" else super().wait(awaitable)
+
+    def submit(self, awaitable: Awaitable[T]) -> Future[T]:
+        from sockio.runtimes import loop_thread
+
+        return loop_thread.submit(as_coroutine(awaitable))
+
+
+class Here(threading.local):
+    """What holds for the code that a thread is running.
+
+    Attributes:
+        blocks: it is a coroutine function that runs to its end without a loop.
+        owner: the link of the driver whose constructor it is, if its calls are not awaited.
+    """
+
+    blocks: bool = False
+    owner: Link | None = None
+
+
+here = Here()
+
+
+@contextmanager
+def calls_block() -> Iterator[None]:
+    """Have `runtime_here` return the blocking runtime in this thread, for a function that waits for nothing else."""
+    outer, here.blocks = here.blocks, True
+    try:
+        yield
+    finally:
+        here.blocks = outer
+
+
+@contextmanager
+def parts_of(link: Link) -> Iterator[None]:
+    """Have the standalone drivers that a constructor makes share the link of their owner."""
+    outer, here.owner = here.owner, link
+    try:
+        yield
+    finally:
+        here.owner = outer
+
+
+def runtime_here() -> Runtime:
+    """Return the runtime of the caller: blocking in a function that `blocking` has made, otherwise that of its task.
+
+    Raises:
+        RuntimeError: neither in such a function nor in a task.
+    """
+    return blocking.runtime if here.blocks else current()
 
 
 _links: weakref.WeakValueDictionary[int, Link] = weakref.WeakValueDictionary()

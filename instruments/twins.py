@@ -13,9 +13,12 @@ import re
 import weakref
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
-from .link import Flavour, Link, is_coroutine_function
+from sockio.runtimes.blocking import run
+
+from .link import Flavour, Link, is_coroutine_function, parts_of
 
 if TYPE_CHECKING:
     from .base import Driver
@@ -25,27 +28,52 @@ OPERATION = "__operation__"
 
 AWAITABLE = re.compile(r"(?:Awaitable|Coroutine|Queued)\[(?:Any, Any, )?(.*)\]")
 
+#: Results that are looked at no further.
+PLAIN = frozenset({type(None), bool, int, float, str, bytes})
+
 
 class Twin:
-    """What blocking and futures twins have in common; the first of a twin's bases."""
+    """What blocking and futures twins have in common.
+
+    A twin derives from the twins of the driver's bases, which end with this class, and from the driver.
+    """
 
     __slots__ = ("_native",)
 
     _native: Driver
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        native = self._native
-        type(native).__init__(native, *args, **kwargs)
+    _native_class: type[Driver]
+    _flavour: Flavour
 
     def __getattribute__(self, name: str) -> Any:
-        value = super().__getattribute__(name)
-        return value if name.startswith("_") else present(value)
+        value = getattribute(self, name)
+        return value if type(value) is MethodType or name[0] == "_" else present(value)
 
     def __aenter__(self) -> Any:
         raise TypeError(f"{type(self).__name__} blocks: write `with`, not `async with`")
 
     def __aexit__(self, *exception: object) -> Any:
         raise TypeError(f"{type(self).__name__} blocks: write `with`, not `async with`")
+
+
+getattribute = object.__getattribute__
+
+#: ``native_of(twin)`` is ``twin._native``, sooner.
+native_of: Callable[[Any], Any] = vars(Twin)["_native"].__get__
+
+
+class Twins(dict[Flavour, "type[Any]"]):
+    """The twins of a driver class, each of which is made when it is asked for first.
+
+    Args:
+        cls: the class as it was written.
+    """
+
+    def __init__(self, cls: type[Driver]) -> None:
+        super().__init__()
+        self._cls = cls
+
+    def __missing__(self, flavour: Flavour) -> type[Any]:
+        return self.setdefault(flavour, make_twin(self._cls, flavour))
 
 
 def make_twin(cls: type[Driver], flavour: Flavour) -> type[Driver]:
@@ -55,31 +83,58 @@ def make_twin(cls: type[Driver], flavour: Flavour) -> type[Driver]:
         cls: the class as it was written.
         flavour: ``"blocking"`` or ``"futures"``.
     """
+    drivers: list[Any] = [base for base in cls.__bases__ if isinstance(getattr(base, "_twins", None), Twins)]
+    bases = tuple(base._twins[flavour] for base in drivers) or (Twin,)
+    inherited = [members(base) for base in drivers]
+
+    @functools.wraps(cls.__init__)
+    def initialize(self: Any, *args: Any, resolve_futures: bool = True, **kwargs: Any) -> None:
+        native = self._native
+        with parts_of(native.link):
+            cls.__init__(native, *args, **kwargs)
+
     namespace: dict[str, Any] = {
         "__slots__": (),
         "__module__": cls.__module__,
         "__doc__": cls.__doc__,
-        "__init__": functools.wraps(cls.__init__)(Twin.__init__),
+        "__init__": initialize,
+        "_native_class": cls,
+        "_flavour": flavour,
     }
-    for name in dir(cls):
-        if not name.startswith("_"):
-            method = make_method(name, inspect.getattr_static(cls, name), flavour)
+    for name, member in members(cls).items():
+        if not name.startswith("_") and not any(known.get(name) is member for known in inherited):
+            method = make_method(name, member, flavour)
             if method is not None:
                 namespace[name] = method
+            elif any(name in known for known in inherited):
+                namespace[name] = member  # goes before what the twins of the bases have
     if hasattr(cls, "__aenter__"):
         namespace["__enter__"], namespace["__exit__"] = enter, leave
     getitem = getattr(cls, "__getitem__", None)
     if getitem is not None:
         namespace["__getitem__"] = functools.wraps(getitem)(lambda self, key: present(getitem(self, key)))
     metaclass: Any = type(cls)
-    twin: type[Driver] = metaclass(flavour.capitalize() + cls.__name__, (Twin, cls), namespace, flavour=flavour)
+    name = flavour.capitalize() + cls.__name__
+    twin: type[Driver] = metaclass(name, (*bases, cls), namespace, flavour=flavour)
     return twin
+
+
+def members(cls: type[Any]) -> dict[str, Any]:
+    """Return the members of a class, its own and those that it inherits, as they were written."""
+    found: dict[str, Any] = {}
+    for ancestor in reversed(cls.__mro__):
+        found |= vars(ancestor)
+    return found
 
 
 def make_method(name: str, member: Any, flavour: Flavour) -> Callable[..., Any] | None:
     """Return the twin's form of a class member; None if it stays as it is."""
     if not inspect.isfunction(member):
         return None
+
+    def block(self: Any, *args: Any, **kwargs: Any) -> Any:
+        value = run(getattr(native_of(self), name)(*args, **kwargs))
+        return value if type(value) in PLAIN else present(value)
 
     def operate(self: Any, *args: Any, **kwargs: Any) -> Any:
         native = self._native
@@ -93,6 +148,8 @@ def make_method(name: str, member: Any, flavour: Flavour) -> Callable[..., Any] 
         native = self._native
         return ContextManager(native.link, getattr(native, name)(*args, **kwargs))
 
+    if flavour == "blocking" and is_coroutine_function(member):
+        return functools.wraps(member)(block)
     if is_coroutine_function(member) or hasattr(member, OPERATION):
         method = functools.wraps(member)(operate)
         method.__signature__ = result_signature(member, flavour)  # type: ignore[attr-defined]
@@ -194,10 +251,10 @@ def twin_of(driver: Driver) -> Driver:
         return driver
     attributes = vars(driver)
     reference = attributes.get("_twin")
-    twin: Driver | None = None if reference is None else reference()
+    twin: Any = None if reference is None else reference()
     if twin is None:
         twin = object.__new__(type(driver)._twins[driver.link.flavour])
         object.__setattr__(twin, "_native", driver)
         twin.__dict__ = attributes
         attributes["_twin"] = weakref.ref(twin)
-    return twin
+    return twin  # type: ignore[no-any-return]

@@ -1,0 +1,319 @@
+"""What all pipes have in common: a resource, the connection to it that others may share, and the lock on it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from sockio import registry, serial_port, tcp, unix
+from sockio.deadline import DEFAULT, check_timeout
+from sockio.errors import LockExpiredError, ProtocolError
+from sockio.locks import Hold
+from sockio.resource import Address, HostAddress, SerialAddress, parse
+from sockio.runtimes import bind
+from sockio.turns import Ticket
+from sockio.urls import stream_for_url
+
+from .base import Standalone
+from .link import OwnLink
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from sockio.deadline import Timeout
+    from sockio.runtimes.base import Runtime
+    from sockio.stream import Stream
+
+
+#: Seconds for a call, and for which a lock is taken, unless a pipe is told otherwise.
+TIMEOUT = 2.0
+LOCK_TIME = 1.0
+
+#: The longest line that a pipe reads, in bytes: a long list of numbers in ASCII.
+BUFFER_SIZE = 2**24
+
+#: The settings of a serial line that everybody who shares it has to agree on, as they are when nothing is said.
+LINE_SETTINGS: dict[str, Any] = {
+    "baudrate": 9600,
+    "bytesize": 8,
+    "parity": "N",
+    "stopbits": 1,
+    "xonxoff": False,
+    "rtscts": False,
+}
+
+
+class BasePipe(Standalone):
+    """An instrument by its resource string.
+
+    All pipes for one resource share one connection, which is made at the first call that needs it. Every call takes the
+    resource's lock, which keeps others out while it runs: other tasks and threads, and other processes on this machine.
+    `lock` keeps it for several calls.
+
+    Args:
+        address: a resource string, see `sockio.resource`.
+        timeout: seconds for a call: waiting for the lock, connecting, and what the call does. None for no limit.
+
+    Attributes:
+        lock_time: seconds after which a lock that is not released expires.
+
+    Raises:
+        ValueError: the resource string is not understood, or nothing that this kind of pipe can talk to.
+    """
+
+    lock_time: float
+
+    def __init__(self, address: str | Address, timeout: Timeout = DEFAULT) -> None:
+        self._address = parse(address) if isinstance(address, str) else address
+        if timeout is DEFAULT:
+            timeout = self._address.options.get("timeout", TIMEOUT)
+        self.timeout: float | None = check_timeout("timeout", timeout)
+        self.lock_time = LOCK_TIME
+        self._carrier = self._carrier_of(self._address)
+        self._resource = registry.resource(self._carrier.resource)
+        self._lock = self._resource.lock
+        self._hold: Hold | None = None
+        self._home: object = self
+        self._connection: Any = None
+        self._line: Stream | None = None
+
+    def _carrier_of(self, address: Address) -> Address:
+        """Return the address of what is connected to and locked: the address itself, or that of an adapter."""
+        return address
+
+    def _connect_to(self, runtime: Runtime) -> tuple[Any, Stream | None]:
+        """Return the connection that calls are made on, and the byte stream that it uses, if it is one."""
+        raise NotImplementedError
+
+    async def _lock_instrument(self, connection: Any, timeout: float | None) -> Callable[[], object] | None:
+        """Take the instrument's own lock, if there is one; return what gives it back from any thread."""
+        return None
+
+    async def _unlock_instrument(self, connection: Any) -> None:
+        """Give the instrument's own lock back."""
+
+    @property
+    def address(self) -> str:
+        """The resource string, in its normal form."""
+        return str(self._address)
+
+    @property
+    def locked(self) -> bool:
+        """Whether this pipe holds the lock at this moment."""
+        return self._hold is not None and not self._hold.expired and not self._hold.void
+
+    @property
+    def lock_id(self) -> str | None:
+        """What tells the present lock from others; None without one."""
+        return self._hold.id if self.locked and self._hold is not None else None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__.removeprefix('Blocking').removeprefix('Futures')}({self.address!r})"
+
+    async def connect(self, timeout: Timeout = DEFAULT) -> Self:
+        """Connect now instead of at the first call that needs it; return the pipe."""
+        await self._call(open_connection, timeout)
+        return self
+
+    async def drop(self) -> None:
+        """Close the connection, which others may share. The next call connects again."""
+        _, connection = self._here()
+        await connection.close()
+
+    async def disconnect(self) -> None:
+        """The same as `drop`."""
+        await self.drop()
+
+    async def lock(self, timeout: float | None = None) -> None:
+        """Keep everybody else from using the instrument, until `unlock` or until the time is up.
+
+        Others are other pipes, other tasks and threads that use this pipe, and other processes on this machine; where
+        the instrument itself can be locked (VXI-11, HiSLIP), other machines too. They wait, each with its own timeout.
+        To take the lock may take as long as the pipe's ``timeout``. A task or thread that has the lock already gives
+        it back first.
+
+        Args:
+            timeout: seconds until the lock expires; None or 0 for the pipe's ``lock_time``. If that happens while a
+                call is running, the lock is released at its end; the next call raises a LockExpiredError.
+
+        Raises:
+            ConnectionTimeoutError: somebody else held it all the time.
+        """
+        seconds = check_timeout("timeout", timeout) or self.lock_time
+        runtime, connection = self._here()
+        hold = self._hold
+        if hold is not None and (hold.expired or hold.admits(runtime)):
+            await self.unlock()
+        ticket = Ticket("lock", runtime.caller())
+        try:
+            left = await self._wait_lock(ticket, runtime, self.timeout)
+            caller = runtime.describe(runtime.caller())
+            hold = Hold(self._lock, ticket, runtime, seconds, f"{self!r} ({caller})")
+            hold.start(await self._lock_instrument(connection, left))
+            self._hold = hold
+        except BaseException:
+            self._lock.leave(ticket)
+            raise
+
+    async def unlock(self) -> None:
+        """Give the lock back. Without a lock, or where another task or thread has it, nothing happens."""
+        runtime, connection = self._here()
+        hold = self._hold
+        if hold is None or not self._may_pass(hold, runtime):
+            return
+        self._hold = None
+        try:
+            if not hold.expired:
+                await self._unlock_instrument(connection)
+        finally:
+            hold.release()
+
+    async def __aenter__(self) -> Self:
+        await self.lock()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.unlock()
+
+    # Calls
+
+    def _here(self) -> tuple[Runtime, Any]:
+        """Return the runtime of the caller, and the connection for it."""
+        link = self.link
+        assert isinstance(link, OwnLink)
+        runtime = link.runtime
+        home = runtime.home()
+        if home is not self._home:
+            self._connection, self._line = self._connect_to(runtime)
+            if self._line is not None and not self._line.quiet:
+                self._line = None
+            self._home = home
+        return runtime, self._connection
+
+    async def _call(self, operation: str | Callable[..., Any], timeout: Timeout, *args: Any) -> Any:
+        """Do something with the connection, under the resource's lock.
+
+        Args:
+            operation: the name of a method of the connection, or a function that takes the connection first. Either
+                takes *timeout* in seconds as a keyword argument.
+            timeout: seconds for everything; None or DEFAULT.
+            *args: more positional arguments.
+        """
+        runtime, connection = self._here()
+        limit = self.timeout if timeout is DEFAULT else check_timeout("timeout", timeout)
+        if isinstance(operation, str):
+            method, operate = operation, getattr(connection, operation)
+        else:
+            method, operate = operation.__name__, partial(operation, connection)
+        if self._hold is not None and self._may_pass(self._hold, runtime):
+            return await self._call_under(self._hold, method, operate, limit, *args)
+        lock = self._lock
+        ticket = Ticket(method, runtime.caller())
+        try:
+            try:
+                if not lock.enter(ticket):
+                    limit = await self._wait_entered(ticket, runtime, limit)
+                if self._line is None:
+                    return await operate(*args, timeout=limit)
+                return await self._call_on_line(self._line, operate, limit, *args)
+            finally:
+                lock.leave(ticket)
+        finally:
+            lock.leave(ticket)  # again, in case that an interrupt came in the middle of the line above
+
+    def _may_pass(self, hold: Hold, runtime: Runtime) -> bool:
+        """Tell whether the caller may use what this pipe has locked."""
+        if hold.void:
+            self._hold = None
+            return False
+        return hold.admits(runtime)
+
+    async def _call_under(
+        self, hold: Hold, method: str, operate: Callable[..., Awaitable[Any]], timeout: float | None, *args: Any
+    ) -> Any:
+        """Call *operate* under the lock that this pipe holds."""
+        call = object()
+        try:
+            if not hold.begin(call):
+                self._hold = None
+                raise LockExpiredError(
+                    f"{self!r}: the lock has expired before {method}, and others may have used the instrument since: "
+                    f"begin again, with a longer lock_time"
+                )
+            if self._line is None:
+                return await operate(*args, timeout=timeout)
+            return await self._call_on_line(self._line, operate, timeout, *args)
+        finally:
+            hold.end(call)
+
+    async def _call_on_line(
+        self, line: Stream, operate: Callable[..., Awaitable[Any]], timeout: float | None, *args: Any
+    ) -> Any:
+        """Call *operate* where a late answer to somebody else may still come; leave a mark if it fails."""
+        file = self._lock.file
+        if file.mark():
+            line.distrust()
+        try:
+            result = await operate(*args, timeout=timeout)
+        except ProtocolError:
+            if line.connected():  # a read that met a malformed frame, with which it is over
+                file.clear_mark()
+            raise
+        file.clear_mark()
+        return result
+
+    async def _wait_lock(self, ticket: Ticket, runtime: Runtime, timeout: float | None) -> float | None:
+        """Queue for the lock and wait until it is ours; return what is left of the timeout."""
+        return timeout if self._lock.enter(ticket) else await self._wait_entered(ticket, runtime, timeout)
+
+    async def _wait_entered(self, ticket: Ticket, runtime: Runtime, timeout: float | None) -> float | None:
+        if timeout is None:
+            await self._lock.wait(ticket, runtime, None)
+            return None
+        deadline = runtime.clock() + timeout
+        await self._lock.wait(ticket, runtime, deadline)
+        return max(0.0, deadline - runtime.clock())
+
+
+async def open_connection(connection: Any, timeout: float | None) -> None:
+    """Connect, unless that has been done."""
+    if not connection.connected():
+        await connection.open(timeout)
+
+
+def shared_stream(address: Address, runtime: Runtime, use: str = "a stream", **options: Any) -> Stream:
+    """Return the stream to an address, the same one for everybody at home where the caller is.
+
+    Serial ports are opened shared: the resource's lock keeps those who use them apart.
+
+    Args:
+        address: of the stream.
+        runtime: of the caller.
+        use: what those who share it take it for.
+        **options: arguments of the stream's class; those of the address come before them.
+
+    Raises:
+        ValueError: not the address of a stream, or somebody uses it with other settings.
+    """
+    options = {"buffer_size": BUFFER_SIZE, **options, **address.options}
+    is_serial = isinstance(address, SerialAddress)
+    if is_serial:
+        options["exclusive"] = False
+    settings = {"use": use}
+    if is_serial or (isinstance(address, HostAddress) and address.scheme == "rfc2217"):
+        settings |= {name: options.get(name, default) for name, default in LINE_SETTINGS.items()}
+
+    def make() -> Stream:
+        classes = SimpleNamespace(
+            TCP=bind(tcp.TCP, runtime), Unix=bind(unix.Unix, runtime), Serial=bind(serial_port.Serial, runtime)
+        )
+        made: Stream = stream_for_url(classes, str(address), **options)
+        return made
+
+    return registry.resource(address.resource).connection(runtime, settings, make)

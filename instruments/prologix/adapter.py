@@ -1,0 +1,236 @@
+"""One adapter: what it has been told, and whose turn it is."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from sockio.errors import DeadlineExpired
+from sockio.runtimes.blocking import run
+from sockio.turns import Ticket, Turns
+
+from . import codec
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    from sockio.link import Link
+    from sockio.stream import Stream
+
+    from ..message import Allocate
+
+#: How much longer than the adapter's own limit a read is waited for before the adapter is told to read once more, in
+#: seconds. One that comes too early costs time and no more: the adapter obeys one command after the other.
+GRACE = 0.05
+
+
+class Adapter:
+    """An adapter at the end of a stream, with several instruments behind it.
+
+    It remembers the address and the read time limit that the adapter has, and sends only what changes. A new connection
+    is set up from the start, and answers to what was asked before it are recognised and thrown away: the adapter may
+    still be reading from an instrument when its user has given up.
+
+    Args:
+        stream: a `Serial` or `TCP` stream with ``quiet``, which nobody else uses. Its ``auto_reconnect`` is switched
+            off: connections are made from here, where the adapter is set up.
+    """
+
+    def __init__(self, stream: Stream) -> None:
+        stream.auto_reconnect = False
+        self.stream = stream
+        self.runtime = stream.runtime
+        self._turns = Turns(stream.runtime)
+        self._connection = 0
+        self._address = b""
+        self._read_timeout = 0
+        self._users: weakref.WeakSet[object] = weakref.WeakSet()
+        # By address: whoever asks that instrument next must not get what it still has to say to the last one.
+        self._out_of_step: set[bytes] = set()
+        self._current: object = None
+
+    def __str__(self) -> str:
+        return str(self.stream)
+
+    # Calls of one of the instruments. `user` is its object, `method` the call's name for errors, `address` the command
+    # that selects it, `request` the lines for the adapter, all sent in one write.
+
+    async def open(self, user: object, timeout: float | None) -> None:
+        """Connect, unless that has been done, and set the adapter up."""
+        await self._call(user, "open", timeout, self._nothing)
+
+    async def close(self, user: object) -> None:
+        """Close the connection if nobody else uses it, or if *user* is using it at this moment."""
+        self._users.discard(user)
+        if not self._users or self._current is user:
+            await self.stream.close()
+
+    def abandon(self, user: object) -> None:
+        """Do the same from any thread."""
+        run(self.close(user))  # which waits for nothing, on any runtime
+
+    async def send(self, user: object, method: str, address: bytes, request: bytes, timeout: float | None) -> None:
+        """Send a request to which no answer comes."""
+        await self._call(user, method, timeout, self._exchange, address, request, None)
+
+    async def ask(self, user: object, method: str, address: bytes, request: bytes, timeout: float | None) -> bytes:
+        """Send a request and return the line that the adapter itself answers."""
+        line: bytes = await self._call(
+            user, method, timeout, self._exchange, address, request, self.stream._receive_line, codec.END
+        )
+        return line
+
+    async def read_message(
+        self, user: object, method: str, address: bytes, request: bytes, timeout: float | None
+    ) -> bytes:
+        """Send a request that ends with a ``++read``, and return the response message."""
+        receive = self.stream._receive_message
+        message: bytes = await self._call(user, method, timeout, self._read, address, request, receive, b"\n", None)
+        return message
+
+    async def read_block(
+        self, user: object, method: str, address: bytes, request: bytes, allocate: Allocate, timeout: float | None
+    ) -> Buffer:
+        """Send a request that ends with a ``++read``, and return the block that comes, in memory from *allocate*.
+
+        A message that is no block is returned as bytes.
+        """
+        receive = self.stream._receive_message
+        block: Buffer = await self._call(user, method, timeout, self._read, address, request, receive, b"\n", allocate)
+        return block
+
+    async def clear_interface(self, timeout: float | None) -> None:
+        """Make the adapter the controller in charge (``++ifc``): everybody on the bus stops talking and listening."""
+        await self.send(self, "clear_interface", b"", codec.INTERFACE_CLEAR, timeout)
+
+    # How a call goes
+
+    async def _call(
+        self, user: object, method: str, timeout: float | None, operate: Callable[..., Awaitable[Any]], *args: Any
+    ) -> Any:
+        """Run ``operate(user, method, deadline, *args)`` in turn, on a connection that has been set up."""
+        deadline = None if timeout is None else self.runtime.clock() + timeout
+        ticket = Ticket(method, self.runtime.caller())
+        turns = self._turns
+        try:
+            try:
+                if not turns.enter(ticket):
+                    await self._wait_turn(ticket, timeout, deadline)
+                if user is not self:
+                    self._users.add(user)
+                self._current = user
+                await self._connect(deadline)
+                return await operate(user, method, deadline, *args)
+            finally:
+                if turns.admits(ticket):
+                    self._current = None
+                turns.leave(ticket)
+        finally:
+            turns.leave(ticket)  # again, in case that an interrupt came in the middle of the lines above
+
+    async def _wait_turn(self, ticket: Ticket, timeout: float | None, deadline: float | None) -> None:
+        try:
+            await self._turns.wait(ticket, deadline)
+        except DeadlineExpired:
+            holder = self._turns.holder(ticket)
+            whose = "" if holder is None else f", which {holder.method} of {self.runtime.describe(holder.owner)} has"
+            raise self.runtime.timeout_error(
+                f"{self}: {ticket.method} waited {timeout} s for its turn{whose}"
+            ) from None
+
+    async def _connect(self, deadline: float | None) -> None:
+        """See to it that there is a connection, and that what comes is the answer to what is asked from now on."""
+        stream = self.stream
+        if stream.connected() and stream.connection_counter == self._connection:
+            return
+        self._connection = 0
+        if not stream.connected():
+            await stream.open(self._left(deadline))
+        commands, answer = codec.challenge(os.urandom(4))
+        await stream.write_readline(codec.SET_UP + commands, answer, self._left(deadline))
+        self._connection = stream.connection_counter
+        self._address = b""
+        self._read_timeout = 0
+
+    def _left(self, deadline: float | None) -> float | None:
+        return None if deadline is None else max(0.0, round(deadline - self.runtime.clock(), 3))
+
+    async def _nothing(self, user: object, method: str, deadline: float | None) -> None:
+        pass
+
+    async def _exchange(
+        self,
+        user: object,
+        method: str,
+        deadline: float | None,
+        address: bytes,
+        request: bytes,
+        receive: Callable[..., Any] | None,
+        *args: Any,
+    ) -> Any:
+        """Send a request to an instrument, and receive the answer if there is something that receives it.
+
+        An instrument whose last call was not completed is cleared first.
+        """
+        if address in self._out_of_step:
+            request = codec.CLEAR + request
+        if address and address != self._address:
+            request = address + request
+            self._address = address
+        if address:
+            self._out_of_step.add(address)
+        answer = await self.stream._call(method, self._left(deadline), request, receive, None, *args)
+        self._out_of_step.discard(address)
+        return answer
+
+    async def _read(
+        self,
+        user: object,
+        method: str,
+        deadline: float | None,
+        address: bytes,
+        request: bytes,
+        receive: Callable[..., Any],
+        *args: Any,
+    ) -> Any:
+        wait = codec.read_timeout(self._left(deadline))
+        # A much shorter timeout must not keep the adapter busy for the length of the last one.
+        if not wait <= self._read_timeout <= wait + codec.READ_STEP:
+            request = codec.set_read_timeout(wait) + request
+            self._read_timeout = wait
+        return await self._exchange(user, method, deadline, address, request, self._receive_patiently, receive, *args)
+
+    async def _receive_patiently(
+        self, link: Link, deadline: float | None, receive: Callable[..., Any], *args: Any
+    ) -> Any:
+        """Receive what an instrument says, telling the adapter to read again when its own time limit is over."""
+        clock = self.runtime.clock
+        while not link.buffer:
+            again = clock() + self._read_timeout / 1000 + GRACE
+            if deadline is not None and deadline <= again:
+                break
+            try:
+                await self.stream._receive(link, again)
+            except DeadlineExpired:
+                unsent = link.transport.send(codec.READ, deadline)
+                if unsent is not None:
+                    await unsent
+        answer = receive(link, deadline, *args)
+        return await answer if isinstance(answer, Awaitable) else answer
+
+
+#: By the number of the stream, which the adapter keeps, so that the number is not given again.
+_adapters: weakref.WeakValueDictionary[int, Adapter] = weakref.WeakValueDictionary()
+
+
+def adapter_on(stream: Stream) -> Adapter:
+    """Return the adapter at the other end of a stream, the same one as long as anybody uses it."""
+    adapter = _adapters.get(id(stream))
+    if adapter is None:
+        adapter = _adapters[id(stream)] = Adapter(stream)
+    return adapter
+
+
+__all__ = ["Adapter", "adapter_on"]

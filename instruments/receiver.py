@@ -1,0 +1,278 @@
+"""Receiving frames that a device sends of itself, on the side, until nobody wants them any more."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sockio.buffer import Buffer
+from sockio.errors import LimitError, ProtocolError
+from sockio.framing import Need
+from sockio.retry import Retry
+
+if TYPE_CHECKING:
+    from sockio.framing import Framing
+    from sockio.locks import ResourceLock
+    from sockio.runtimes.base import Runtime, Waiter
+    from sockio.stream import Stream
+    from sockio.turns import Ticket
+
+#: How often a receiver looks whether it is to stop, in seconds.
+LOOK = 0.1
+
+#: How long an attempt to connect again may take, in seconds, and the delays between attempts.
+CONNECTION_TIMEOUT = 5.0
+RETRY = Retry(attempts=None, delay=0.1, ceiling=5.0)
+
+
+class FrameQueue:
+    """Frames that nobody has taken yet: put by one, taken by any number of tasks or threads.
+
+    Args:
+        maxsize: how many it holds; 0 for any number.
+    """
+
+    def __init__(self, maxsize: int) -> None:
+        self.maxsize = maxsize
+        self._frames: deque[bytes] = deque()
+        self._waiters: list[Waiter] = []
+
+    def put(self, frame: bytes) -> bool:
+        """Append a frame; return False, and leave it out, if the queue is full."""
+        if self.maxsize and len(self._frames) >= self.maxsize:
+            return False
+        self._frames.append(frame)
+        self.wake()
+        return True
+
+    def wake(self) -> None:
+        """Let those who wait look again."""
+        for waiter in list(self._waiters):
+            waiter.set()
+
+    async def take(self, runtime: Runtime, deadline: float | None, may_come: Callable[[], bool]) -> bytes | None:
+        """Return the next frame; None when there is none and *may_come* says that none will come.
+
+        Raises:
+            DeadlineExpired: there was none in time.
+        """
+        while True:
+            waiter = runtime.waiter()
+            self._waiters.append(waiter)  # before looking: who puts in between wakes the waiter or is seen here
+            try:
+                ends = not may_come()
+                try:
+                    return self._frames.popleft()
+                except IndexError:
+                    if ends:
+                        return None
+                await waiter.wait(deadline)
+            finally:
+                self._waiters.remove(waiter)
+
+
+class FrameDecoder:
+    """Bytes in, frames out, past those that make no sense.
+
+    Args:
+        framing: how frames are told apart.
+        end: the byte that ends each of them.
+    """
+
+    def __init__(self, framing: Framing[bytes], end: bytes) -> None:
+        self._framing = framing
+        self._end = end
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the beginning of a frame whose end will not come."""
+        self._buffer = Buffer()
+        self._in_excess = False
+
+    def feed(self, data: bytes) -> Iterator[bytes | ValueError]:
+        """Take bytes; yield the frames that are complete now, and an error for each that is malformed or too long."""
+        buffer = self._buffer
+        buffer.append(data)
+        while True:
+            if self._in_excess:
+                if buffer.take_until(self._end) is None:
+                    buffer.clear()
+                    return
+                self._in_excess = False
+            size = len(buffer)
+            try:
+                frame = self._framing.decode(buffer)
+            except LimitError as error:
+                self._in_excess = len(buffer) == size  # its end has not come
+                yield error
+            except ProtocolError as error:
+                yield error
+            else:
+                if isinstance(frame, Need):
+                    return
+                yield frame
+
+
+class Inbox(Protocol):
+    """Where a receiver delivers."""
+
+    def frame(self, frame: bytes) -> Awaitable[Any] | None:
+        """Take a frame; what is returned is awaited before the next one."""
+
+    def error(self, error: Exception) -> Awaitable[Any] | None:
+        """Hear of a frame that is malformed (ValueError), or of a connection that was lost (OSError)."""
+
+    def failed(self) -> None:
+        """Hear, where that is being handled, of an exception that should not have been."""
+
+    def ended(self) -> None:
+        """Hear that nothing more will come."""
+
+
+#: The receiver that the present task or thread, or the one that it was started by, runs for.
+_running_for: ContextVar[Receiver | None] = ContextVar("receiver that calls back", default=None)
+
+
+class Receiver:
+    """Takes frames from a stream, and connects it again when it is lost. It knows nothing of whom it works for.
+
+    Args:
+        stream: nobody else receives from it meanwhile.
+        decoder: makes frames of bytes.
+        inbox: where they go.
+    """
+
+    def __init__(self, stream: Stream, decoder: FrameDecoder, inbox: Inbox) -> None:
+        self.stream = stream
+        self._decoder = decoder
+        self._inbox = inbox
+        self._home = stream.runtime.home()
+        self._process = os.getpid()
+        self._stopping = False
+        self._ended = False
+        self._waiters: list[Waiter] = []
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended yet."""
+        return not self._ended and self._process == os.getpid()
+
+    def is_at_home(self) -> bool:
+        """Tell whether the caller is in the event loop, or among the threads, where the stream is."""
+        return self._home is self.stream.runtime.home()
+
+    async def start(self, lock: ResourceLock, ticket: Ticket, keep: object) -> None:
+        """Begin, on the side.
+
+        Args:
+            lock: is held with *ticket*, and left at the end.
+            keep: something that has to live as long as this runs.
+        """
+        begun = self.stream.runtime.waiter()
+        lock.file.mark()  # whoever comes after a crash finds a line on which things may be under way
+        try:
+            self.stream.runtime.spawn(self._run(lock, ticket, keep, begun))
+            await begun.wait(None)  # a task that is cancelled before it has begun would not leave the lock
+        except BaseException:
+            self._stopping = True
+            raise
+
+    def ask_to_stop(self) -> None:
+        """Have it end soon. Any thread may call this."""
+        self._stopping = True
+
+    async def stop(self) -> None:
+        """Have it end, and wait until it has; called by one of its own callbacks it does not wait."""
+        self._stopping = True
+        if _running_for.get() is self:
+            return
+        waiter = self.stream.runtime.waiter()
+        self._waiters.append(waiter)
+        if self.running:
+            await waiter.wait(None)
+
+    async def _run(self, lock: ResourceLock, ticket: Ticket, keep: object, begun: Waiter) -> None:
+        try:
+            _running_for.set(self)
+            begun.set()
+            await self._receive()
+            lock.file.clear_mark()
+        except Exception:
+            self._inbox.failed()
+        finally:
+            self._ended = True
+            lock.leave(ticket)
+            for waiter in list(self._waiters):
+                waiter.set()
+            self._inbox.ended()
+
+    def _is_to_stop(self) -> bool:
+        return self._stopping
+
+    async def _receive(self) -> None:
+        stream = self.stream
+        connection = stream.connection_counter
+        failures = 0
+        while not self._is_to_stop():
+            try:
+                if failures and not stream.connected():
+                    await connect(stream, CONNECTION_TIMEOUT)
+                data = await self._receive_some()
+            except OSError as error:
+                failures += 1
+                self._decoder.reset()
+                if failures == 1:
+                    await self._report(error)
+                await self._pause(RETRY.delay_after(failures))
+                continue
+            if connection != stream.connection_counter:
+                self._decoder.reset()
+                connection = stream.connection_counter
+            failures = 0
+            for item in self._decoder.feed(data):
+                await self._report(item)
+                if self._is_to_stop():
+                    return
+
+    async def _receive_some(self) -> bytes:
+        """Return what comes next; ``b""`` if nothing does for a while. Raises OSError if the connection is lost."""
+        stream = self.stream
+        if not stream.connected() and not stream.in_waiting():
+            raise ConnectionError(f"{stream}: the connection was lost")
+        try:
+            await stream.wait_readable(1, LOOK)
+        except TimeoutError:
+            return b""
+        return b"" if self._is_to_stop() else await stream.readbuffer(LOOK)
+
+    async def _pause(self, seconds: float) -> None:
+        """Let time pass, in pieces, so that it does not take long to stop."""
+        runtime = self.stream.runtime
+        end = runtime.clock() + seconds
+        while not self._is_to_stop() and (left := end - runtime.clock()) > 0:
+            await runtime.sleep(min(left, LOOK))
+
+    async def _report(self, item: bytes | Exception) -> None:
+        try:
+            awaitable = self._inbox.frame(item) if isinstance(item, bytes) else self._inbox.error(item)
+            if awaitable is not None:
+                await awaitable
+        except Exception:
+            self._inbox.failed()
+
+
+async def connect(stream: Stream, timeout: float | None) -> None:
+    """Connect a stream on which frames come unasked, unless that has been done.
+
+    There is no waiting for silence, which may never come, and whatever is under way ends with a frame.
+    """
+    if stream.connected():
+        return
+    quiet, stream.quiet = stream.quiet, None
+    try:
+        await stream.open(timeout)
+    finally:
+        stream.quiet = quiet

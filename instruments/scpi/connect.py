@@ -1,0 +1,83 @@
+"""From the address of an instrument to the connection that carries its messages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sockio import registry
+from sockio.resource import (
+    Address,
+    GPIBAddress,
+    HiSLIPAddress,
+    HostAddress,
+    PrologixAddress,
+    SerialAddress,
+    UnixAddress,
+    USBAddress,
+    VISAAddress,
+    VXI11Address,
+)
+
+from ..pipe import shared_stream
+from .stream import StreamMessages
+
+if TYPE_CHECKING:
+    from sockio.runtimes.base import Runtime
+    from sockio.stream import Stream
+
+    from ..message import Messages
+
+#: What an adapter may still say to a call that failed comes within so many seconds of silence.
+ADAPTER_QUIET = 0.1
+
+
+def is_stream(address: Address) -> bool:
+    """Tell whether an address is that of a stream of bytes."""
+    return isinstance(address, (HostAddress, UnixAddress, SerialAddress))
+
+
+def connect(
+    address: Address, carrier: Address, terminator: bytes, runtime: Runtime, visa_library: str
+) -> tuple[Messages, Stream | None]:
+    """Return the message connection for an address, and the byte stream under it, if it is one.
+
+    Args:
+        address: of the instrument.
+        carrier: of what is connected to: the same, or that of an adapter.
+        terminator: what ends a response where only bytes can say so.
+        runtime: of the caller.
+        visa_library: what PyVISA is to use, where it is needed.
+
+    Raises:
+        ValueError: it is in use with other settings, or cannot carry messages.
+    """
+    if is_stream(address):
+        stream = shared_stream(address, runtime)
+        return StreamMessages(stream, terminator), stream
+    if isinstance(address, PrologixAddress):
+        from ..prologix import PrologixMessages, adapter_on
+
+        stream = shared_stream(carrier, runtime, "a Prologix adapter", quiet=ADAPTER_QUIET)
+        return PrologixMessages(adapter_on(stream), address.primary, address.secondary), stream
+
+    def make() -> Messages:
+        if isinstance(address, VXI11Address):
+            from ..vxi11 import Vxi11Connection
+
+            return Vxi11Connection(address, runtime)
+        if isinstance(address, HiSLIPAddress):
+            from ..hislip import HislipConnection
+
+            return HislipConnection(address, runtime)
+        if isinstance(address, USBAddress) and address.resource_class == "INSTR":
+            from ..usbtmc import UsbtmcConnection, is_available
+
+            if is_available():
+                return UsbtmcConnection(address, runtime)
+        from ..visa import VisaConnection
+
+        assert isinstance(address, (USBAddress, GPIBAddress, VISAAddress))
+        return VisaConnection(address, runtime, visa_library)
+
+    settings = {"visa_library": visa_library} if isinstance(address, (USBAddress, GPIBAddress, VISAAddress)) else {}
+    return registry.resource(address.resource).connection(runtime, settings, make), None

@@ -1,0 +1,268 @@
+"""Pipes to instruments that speak SCPI, whatever carries the messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sockio.deadline import DEFAULT
+from sockio.errors import ProtocolError
+from sockio.framing.block import encode_block
+from sockio.resource import (
+    Address,
+    GPIBAddress,
+    HiSLIPAddress,
+    PrologixAddress,
+    USBAddress,
+    VISAAddress,
+    VXI11Address,
+)
+
+from ..pipe import BasePipe
+from . import arrays
+from .connect import connect, is_stream
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    from sockio.deadline import Timeout
+    from sockio.runtimes.base import Runtime
+    from sockio.stream import Stream
+
+    from ..message import Messages
+
+#: What ScpiPipe can talk to besides streams.
+MESSAGE_ADDRESSES = (VXI11Address, HiSLIPAddress, PrologixAddress, USBAddress, GPIBAddress, VISAAddress)
+
+
+class ScpiPipe(BasePipe):
+    """Program messages to an instrument, and its responses.
+
+    Args:
+        address: a resource string: ``vxi::host``, ``hislip::host``, ``prologix::COM3::10``, ``tcp::host:5025``,
+            ``serial::/dev/ttyUSB0::9600::8N1``, a VISA name such as ``TCPIP::host::inst0::INSTR`` or
+            ``USB0::0x0957::0x1755::MY48010001::INSTR``, ...
+        timeout: seconds for a call.
+        encoding: of text.
+        visa_library: for resources that go through PyVISA: ``@py`` for pyvisa-py, ``@ivi`` or a path for a vendor's.
+
+    Raises:
+        ValueError: the resource string is not understood, or not that of an instrument.
+    """
+
+    #: What ends a message where only its bytes can say so, and what is appended to a message without it.
+    _terminator = b"\n"
+
+    def __init__(
+        self,
+        address: str | Address,
+        timeout: Timeout = DEFAULT,
+        *,
+        encoding: str = "utf-8",
+        visa_library: str = "@py",
+    ) -> None:
+        super().__init__(address, timeout)
+        self._terminator = self._address.options.get("eol", self._terminator)
+        self.encoding = encoding
+        self._visa_library = visa_library
+
+    def _carrier_of(self, address: Address) -> Address:
+        if not is_stream(address) and not isinstance(address, MESSAGE_ADDRESSES):
+            raise ValueError(f"{address}: no instrument that takes messages; {address.opener} opens it")
+        return address.adapter if isinstance(address, PrologixAddress) else address
+
+    def _connect_to(self, runtime: Runtime) -> tuple[Messages, Stream | None]:
+        return connect(self._address, self._carrier, self._terminator, runtime, self._visa_library)
+
+    async def _lock_instrument(self, connection: Messages, timeout: float | None) -> Callable[[], object] | None:
+        await connection.lock(timeout)
+        return connection.abandon if connection.has_lock else None
+
+    async def _unlock_instrument(self, connection: Messages) -> None:
+        await connection.unlock(self.timeout)
+
+    async def query(self, message: str, timeout: Timeout = DEFAULT) -> str:
+        """Send a program message and return the response, without its terminator.
+
+        Args:
+            message: the message; a line feed is appended.
+            timeout: seconds, instead of the pipe's.
+
+        Raises:
+            ConnectionTimeoutError: there was no response in time.
+            ProtocolError: the response is not text in the pipe's encoding.
+        """
+        return self._decode(await self._call("query", timeout, self._encode(message)))
+
+    async def write(self, message: str | bytes, timeout: Timeout = DEFAULT) -> None:
+        """Send a program message to which there is no response.
+
+        Args:
+            message: the message; a line feed is appended if it is missing. Bytes may contain blocks (`encode_block`).
+            timeout: seconds, instead of the pipe's.
+        """
+        await self._call("write", timeout, self._encode(message))
+
+    async def read_raw(self, timeout: Timeout = DEFAULT) -> bytes:
+        """Return the response to what was written before, as it came, with its terminator."""
+        response: bytes = await self._call("read", timeout)
+        return response
+
+    async def query_binary(self, message: str, timeout: Timeout = DEFAULT) -> bytes:
+        """Send a program message and return the data of the block that answers it (IEEE 488.2, 8.7.9).
+
+        Raises:
+            ProtocolError: the response is no block, it was cut short, or something follows it.
+        """
+        block = await self._call("query_block", timeout, self._encode(message), bytearray)
+        if isinstance(block, bytes):
+            raise ProtocolError(f"{self!r}: expected a block in response to {message!r}, got {block[:80]!r}", block)
+        return bytes(block)
+
+    async def query_array(
+        self, message: str, dtype: DTypeLike = float, order: str = "big", timeout: Timeout = DEFAULT
+    ) -> NDArray[Any]:
+        """Send a program message and return the numbers that answer it.
+
+        The data of a block is received into the memory of the array. A list of numbers in ASCII, separated by commas,
+        is converted.
+
+        Args:
+            message: the message.
+            dtype: the type of the numbers, as the instrument sends them: ``"i2"``, ``"f8"``, `numpy.uint8`, ...
+            order: their byte order, ``"big"`` (which SCPI calls NORMal) or ``"little"`` (SWAPped).
+            timeout: seconds, instead of the pipe's.
+
+        Returns:
+            A one-dimensional array; its type is *dtype* in that byte order.
+
+        Raises:
+            ProtocolError: the response is neither, or its size is not a multiple of a number's.
+        """
+        ordered = arrays.dtype_of(dtype, order)
+        response = await self._call("query_block", timeout, self._encode(message), arrays.allocate)
+        try:
+            return arrays.array_of(response, ordered)
+        except ProtocolError as error:
+            raise ProtocolError(f"{self!r}: in response to {message!r} {error}", error.data) from None
+
+    async def write_array(
+        self,
+        message: str,
+        values: ArrayLike,
+        dtype: DTypeLike | None = None,
+        order: str = "big",
+        timeout: Timeout = DEFAULT,
+    ) -> None:
+        """Send a program message that ends with the values as a block.
+
+        Args:
+            message: what comes before the block, for example ``"DATA:ARB wave,"``.
+            values: the numbers.
+            dtype: the type to send them in; as they are without it.
+            order: the byte order to send them in, ``"big"`` or ``"little"``.
+            timeout: seconds, instead of the pipe's.
+        """
+        block = encode_block(arrays.bytes_of(values, dtype, order))
+        await self._call("write", timeout, message.encode(self.encoding) + block + self._terminator)
+
+    async def clear(self, timeout: Timeout = DEFAULT) -> None:
+        """Clear the device: it forgets input, output and what it was doing (IEEE 488.2, 5.8)."""
+        await self._call("clear", timeout)
+
+    async def read_status_byte(self, timeout: Timeout = DEFAULT) -> int:
+        """Return the status byte by a serial poll; with ``*STB?`` where there is none (IEEE 488.2, 11.2.1)."""
+        if self._polls():
+            status: int = await self._call("read_status_byte", timeout)
+            return status
+        return int(await self.query("*STB?", timeout))
+
+    async def trigger(self, timeout: Timeout = DEFAULT) -> None:
+        """Trigger the device; with ``*TRG`` where there is no other way."""
+        if self._polls():
+            await self._call("trigger", timeout)
+        else:
+            await self.write("*TRG", timeout)
+
+    async def wait_for_service_request(self, timeout: Timeout = DEFAULT) -> int:
+        """Wait until the instrument requests service, and return its status byte.
+
+        At once if it has done so since the last time. Other calls go on meanwhile.
+
+        Raises:
+            NotSupported: raw sockets and serial lines carry no service requests.
+        """
+        _, connection = self._here()
+        await self.connect(timeout)
+        limit = self.timeout if timeout is DEFAULT else timeout
+        status: int = await connection.wait_for_service_request(limit)
+        return status
+
+    def _polls(self) -> bool:
+        """Tell whether messages are not all that is carried."""
+        return not is_stream(self._address)
+
+    def _encode(self, message: str | bytes) -> bytes:
+        data = message.encode(self.encoding) if isinstance(message, str) else bytes(message)
+        return data if data.endswith(self._terminator) else data + self._terminator
+
+    def _decode(self, response: bytes) -> str:
+        try:
+            text = response.decode(self.encoding)
+        except UnicodeDecodeError as error:
+            raise ProtocolError(
+                f"{self!r}: expected text in {self.encoding}, got {response[:80]!r}", response
+            ) from error
+        text = text.removesuffix(self._terminator.decode("ascii"))
+        return text.removesuffix("\n").removesuffix("\r")
+
+
+class SerialScpiPipe(ScpiPipe):
+    """The same over a stream of bytes, with any terminator.
+
+    Args:
+        address: a resource string of a serial port or a socket, or a `ByteStreamPipe`, which is left as it is.
+        term: what ends messages and responses: one character or more, or its code.
+        timeout: seconds for a call.
+        encoding: of text.
+
+    Raises:
+        ValueError: the resource string is not understood, or not that of a stream.
+    """
+
+    def __init__(
+        self,
+        address: str | Address | BasePipe,
+        term: str | bytes | int | None = None,
+        timeout: Timeout = 1.0,
+        *,
+        encoding: str = "utf-8",
+    ) -> None:
+        super().__init__(address._address if isinstance(address, BasePipe) else address, timeout, encoding=encoding)
+        if term is not None:
+            self._terminator = check_terminator(term)
+
+    def _carrier_of(self, address: Address) -> Address:
+        if not is_stream(address):
+            raise ValueError(f"{address}: no stream of bytes; ScpiPipe opens it")
+        return address
+
+    @property
+    def term(self) -> str:
+        """What ends messages and responses."""
+        return self._terminator.decode("latin-1")
+
+
+def check_terminator(term: str | bytes | int) -> bytes:
+    """Return a terminator as bytes.
+
+    Raises:
+        ValueError: it is empty, or no ASCII.
+    """
+    if isinstance(term, int) and not isinstance(term, bool) and 0 <= term <= 127:
+        return bytes([term])
+    if isinstance(term, str) and term and term.isascii():
+        return term.encode("ascii")
+    if isinstance(term, bytes) and term and term.isascii():
+        return term
+    raise ValueError(f"term must be one ASCII character or more, or the code of one (0 to 127), got {term!r}")
