@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sockio import generate
-from sockio.generator import drivers
+from sockio.generator import drivers, mirror
 from sockio.generator.driver_source import Package
 from sockio.generator.expressions import Part
 from sockio.generator.format_strings import lower_format_string
@@ -300,6 +300,251 @@ def test_what_a_twin_cannot_be_made_of_is_an_error_with_file_and_line(tmp_path, 
     line = 5 if member.startswith("@") else 4
     assert str(caught.value).startswith(f"{tmp_path / 'meter' / 'meter.py'}:{line}: ")
     assert what in str(caught.value)
+
+
+PIPE_BASE = """
+from typing import Any
+class Driver:
+    conn: Any
+class Standalone(Driver):
+    def __init__(self, conn: Any = None) -> None:
+        pass
+"""
+
+PIPES = """
+from .base import Standalone
+
+class Pipe(Standalone):
+    'A pipe.'
+    period: float
+
+    def __init__(self, address: str, period: float = 0.1) -> None:
+        self.period = period
+        self._line = None
+
+    async def connect(self) -> None:
+        'Connect.'
+
+class Unrelated(Standalone):
+    'Nobody asks for it.'
+
+async def helper() -> None:
+    'Not offered.'
+"""
+
+METERS = '''
+from __future__ import annotations
+from typing import TYPE_CHECKING
+from ..pipes import Pipe
+from .units import VOLT, Unit
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from typing_extensions import Self
+
+class Slow(Pipe):
+    """A meter that takes its time.
+
+    ::
+
+        async with Slow("tcp::host:1") as slow:
+            print(await slow.read(), "await")
+
+    Write ``async with``.
+
+    Args:
+        address: of the meter, as a resource string, whose many spellings are told of where that belongs to. It is long,
+            and it goes on here.
+        unit: what it reads.
+
+    - One thing that is listed here and has so many words that it is broken, moved four columns further, in two lines.
+    """
+
+    def __init__(self, address: str, unit: Unit = VOLT, *, size: int = len("ab")) -> None:
+        super().__init__(address)
+        self.unit = unit
+
+    async def connect(self) -> None:
+        'Connect slowly.'
+
+    async def read(self, other: Slow | None = None) -> list[Slow]:
+        """Read, with so many words about it that there is just enough room for them in the line in which they are."""
+
+    def __aiter__(self) -> AsyncIterator[float]:
+        return self
+
+    async def __anext__(self) -> float:
+        return 1.0
+
+    def __iter__(self) -> Iterator[float]:
+        return iter(())
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        pass
+
+async def list_meters(*, seconds: float = 1) -> list[Unit]:
+    'Look for meters.'
+'''
+
+
+def write_mirrors(path: Path, meters: str = METERS) -> dict[str, str]:
+    """Return the generated modules, by name."""
+    package = path / "meters"
+    package.mkdir()
+    (path / "__init__.py").write_text("from .meters import Slow\n__all__ = ['Slow']\n")
+    (path / "base.py").write_text(PIPE_BASE)
+    (path / "pipes.py").write_text(PIPES)
+    names = ["Slow", "Unit", "list_meters"]
+    (package / "__init__.py").write_text(
+        f"from .slow import Slow, list_meters\nfrom .units import Unit\n__all__ = {names}\n"
+    )
+    (package / "slow.py").write_text(meters)
+    (package / "units.py").write_text("class Unit: ...\nVOLT = Unit()\n")
+    return {Path(name).stem: write() for name, write in mirror.modules().items()}
+
+
+def shown(text: str) -> dict[str, ast.ClassDef | ast.FunctionDef]:
+    """Return what a mirror shows to checkers."""
+    block = next(node for node in ast.parse(text).body if isinstance(node, ast.If))
+    return {node.name: node for node in block.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
+
+
+@pytest.fixture
+def mirrors(tmp_path, monkeypatch):
+    monkeypatch.setattr(drivers, "INSTRUMENTS", tmp_path)
+    return write_mirrors(tmp_path)
+
+
+def test_a_mirror_is_written_for_each_module_with_pipes(mirrors):
+    assert set(mirrors) == {"__init__", "meters", "pipes"}
+    assert list(shown(mirrors["pipes"])) == ["Pipe", "Unrelated", "FuturesPipe", "FuturesUnrelated"]
+    assert list(shown(mirrors["meters"])) == ["list_meters", "Slow", "FuturesSlow"]
+    assert '            "FuturesSlow": ".meters",\n' in mirrors["__init__"]
+    assert "    from .meters import FuturesSlow, Slow\n" in mirrors["__init__"]
+
+
+def header(node: ast.stmt) -> str:
+    """Return what a definition says before its body."""
+    return ast.unparse(node).removeprefix("@overload\n").split(":\n")[0]
+
+
+def headers(node: ast.ClassDef) -> list[str]:
+    """Return what the members of a class say before their bodies."""
+    return [header(member) for member in node.body[1:]]
+
+
+def test_a_mirror_says_what_calls_take_and_give(mirrors):
+    blocking, futures = (shown(mirrors["meters"])[name] for name in ("Slow", "FuturesSlow"))
+    assert [ast.unparse(base) for base in (*blocking.bases, *futures.bases)] == ["Pipe", "FuturesPipe"]
+    assert headers(blocking) == [
+        "unit: Unit",
+        "def __new__(cls, address: str, unit: Unit=VOLT, *, size: int=..., "
+        "resolve_futures: Literal[True]=True) -> Self",
+        "def __new__(cls, address: str, unit: Unit=VOLT, *, size: int=..., "
+        "resolve_futures: Literal[False]) -> FuturesSlow",
+        "def __new__(cls, *args: Any, **kwargs: Any) -> Any",
+        "def connect(self) -> None",
+        "def read(self, other: Slow | None=None) -> list[Slow]",
+        "def __iter__(self) -> Iterator[float]",
+        "def __enter__(self) -> Self",
+        "def __exit__(self, *exception: object) -> None",
+    ]
+    # `connect` is inherited: it differs in its docstring alone.
+    assert headers(futures) == [
+        "unit: Unit",
+        "def __init__(self, address: str, unit: Unit=VOLT, *, size: int=...) -> None",
+        "def read(self, other: FuturesSlow | None=None) -> Future[list[FuturesSlow]]",
+        "def __iter__(self) -> Iterator[float]",
+        "def __enter__(self) -> Self",
+        "def __exit__(self, *exception: object) -> None",
+    ]
+    function = shown(mirrors["meters"])["list_meters"]
+    assert header(function) == "def list_meters(*, seconds: float=1) -> list[Unit]"
+
+
+def test_a_mirror_binds_the_twins_and_offers_the_rest_as_it_is(mirrors):
+    text = mirrors["meters"]
+    assert "from ..meters import Unit\n" in text
+    assert "    from ..meters.units import VOLT\n" in text
+    assert "    from .pipes import FuturesPipe, Pipe\n" in text
+    assert text.endswith(
+        """
+else:
+    from .. import meters
+    from ..base import blocking, futures
+
+    Slow = blocking(meters.Slow)
+    list_meters = blocking(meters.list_meters)
+    FuturesSlow = futures(meters.Slow)
+
+__all__ = ["FuturesSlow", "Slow", "Unit", "list_meters"]
+"""
+    )
+
+
+def test_docstrings_are_laid_out_anew_and_examples_do_not_await(mirrors):
+    text = mirrors["meters"]
+    assert max(map(len, text.splitlines())) <= 120
+    assert (
+        '''
+        """A meter that takes its time.
+
+        ::
+
+            with Slow("tcp::host:1") as slow:
+                print(slow.read(), "await")
+
+        Write ``async with``.
+
+        Args:
+            address: of the meter, as a resource string, whose many spellings are told of where that belongs to. It is
+                long, and it goes on here.
+            unit: what it reads.
+
+        - One thing that is listed here and has so many words that it is broken, moved four columns further, in two
+          lines.
+        """
+'''
+        in text
+    )
+    assert (
+        '''
+            """Read, with so many words about it that there is just enough room for them in the line in which they
+            are."""
+            ...
+'''
+        in text
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "what"),
+    [
+        (
+            "class Slow(Pipe):\n    'Slow.'\n    def __aiter__(self) -> object: ...",
+            "4: the generator does not know the form",
+        ),
+        ("class Slow(Pipe):\n    pass", "2: Slow is public and has no docstring"),
+        ("class Slow(Pipe):\n    'Slow.'\n    @cached\n    def f(self) -> int: ...", "5: f has a decorator"),
+        ("class Slow(Pipe):\n    'Slow.'\nasync def list_meters() -> None: ...", "4: list_meters is public and has no"),
+        (
+            "class Slow(Pipe):\n    'Slow.'\nasync def list_meters(n) -> None:\n    'List.'",
+            "4: list_meters: n has no type",
+        ),
+    ],
+)
+def test_what_a_mirror_cannot_show_is_an_error_with_file_and_line(tmp_path, monkeypatch, source, what):
+    monkeypatch.setattr(drivers, "INSTRUMENTS", tmp_path)
+    with pytest.raises(CannotGenerate) as caught:
+        write_mirrors(tmp_path, f"from ..pipes import Pipe\n{source}\n")
+    assert str(caught.value).startswith(f"{tmp_path / 'meters' / 'slow.py'}:{what}")
+
+
+def test_the_mirror_has_no_module_that_nothing_is_generated_for():
+    there = {str(path) for path in (ROOT / "instruments" / "sio").glob("*.py")}
+    assert there == set(mirror.modules())
 
 
 def test_python2_module_needs_nothing_else(tmp_path):

@@ -24,7 +24,7 @@ SIZE = 2**26
 
 PEERS = {
     "asyncio streams": ("asyncio_streams", "block"),
-    "PyVISA-py": ("visa_socket", "block"),
+    "PyVISA-py": ("visa", "block"),
     "sockio 0.15": ("sockio_0_15", "block"),
 }
 

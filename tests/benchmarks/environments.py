@@ -12,7 +12,7 @@ REQUIREMENTS = {
     "asyncio_streams": [],
     "pyserial_port": ["pyserial==3.5"],
     "sockio_0_15": ["sockio==0.15.0"],
-    "visa_socket": ["PyVISA==1.16.2", "PyVISA-py==0.8.1"],
+    "visa": ["PyVISA==1.16.2", "PyVISA-py==0.8.1"],
 }
 """What each script in ``peers/`` needs beyond the standard library."""
 

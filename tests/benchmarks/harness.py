@@ -148,7 +148,7 @@ class Options:
         return quick if self.quick else full
 
     def worker(self, stack: ExitStack, module: str, workload: str, *where: object) -> Worker:
-        """Starts a worker for a workload of ``ours`` or ``limits``; ``stack`` ends it."""
+        """Starts a worker for a workload of ``ours``, ``pipes`` or ``limits``; ``stack`` ends it."""
         worker = Worker(sys.executable, "-m", f"tests.benchmarks.{module}", workload, *where)
         stack.callback(worker.close)
         return worker

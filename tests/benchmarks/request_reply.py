@@ -11,7 +11,7 @@ ALTERNATIONS = 60
 REQUESTS = 1000
 
 BLOCKING_PEERS = {
-    "PyVISA-py": ("visa_socket", "request_reply"),
+    "PyVISA-py": ("visa", "request_reply"),
     "sockio 0.15": ("sockio_0_15", "blocking"),
     "sockio 0.15, timeout": ("sockio_0_15", "blocking_timeout"),
 }

@@ -2,7 +2,8 @@
 
 Run as a module of its own. It listens on a free port of 127.0.0.1, prints the port and gives every
 connection a thread; it also answers on the terminals that are its arguments. It understands ``*IDN?``
-(answers with REPLY), ``lines N`` (N times LINE, then the end of the stream) and ``block N`` (N bytes).
+(answers with REPLY), ``lines N`` (N times LINE, then the end of the stream), ``block N`` (N bytes) and
+``curve N`` (N bytes as an IEEE 488.2 block).
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ def answer(connection: socket.socket) -> None:
             connection.shutdown(socket.SHUT_WR)
         elif request.startswith(b"block "):
             send(connection, BLOCK, int(request[6:]))
+        elif request.startswith(b"curve "):
+            connection.sendall(b"#9%09d" % int(request[6:]))
+            send(connection, BLOCK, int(request[6:]))
+            connection.sendall(b"\n")
         elif not request:
             connection.close()
             return

@@ -89,6 +89,10 @@ class Flavour:
     def Unix(self, *args: Any, **options: Any) -> Any:
         return self.keep(self.module.Unix(*args, **options))
 
+    def make(self, cls: type[Any], *args: Any, **options: Any) -> Any:
+        """Make a driver of a class that makes its connection itself, in this flavour."""
+        return cls(*args, **options)
+
     def LineStream(self, stream: Any, *args: Any, **options: Any) -> Any:
         return self.module.LineStream(stream, *args, **options)
 
@@ -285,6 +289,10 @@ def finish(coroutine: Coroutine[Any, Any, Any]) -> Any:
     raise AssertionError("a blocking call has suspended")
 
 
+def is_driver(thing: Any) -> bool:
+    return hasattr(type(thing), "_twins")
+
+
 class Awaited:
     """A blocking stream whose calls are awaited, so that a contract has one text."""
 
@@ -313,6 +321,13 @@ class Awaited:
 
     def __aiter__(self) -> Any:
         return AwaitedIterator(iter(self.stream))
+
+    async def __aenter__(self) -> Any:
+        self.stream.__enter__()
+        return self
+
+    async def __aexit__(self, *exception: Any) -> Any:
+        return self.stream.__exit__(*exception)
 
 
 class AwaitedIterator:
@@ -344,6 +359,12 @@ class Blocking(Flavour):
 
     def Unix(self, *args: Any, **options: Any) -> Any:
         return self.keep(Awaited(self.facade.Unix(*args, **self.options, **options)))
+
+    def make(self, cls: type[Any], *args: Any, **options: Any) -> Any:
+        from instruments.base import blocking
+
+        plain = [arg.stream if isinstance(arg, Awaited) else arg for arg in args]
+        return Awaited(blocking(cls)(*plain, **({} if any(map(is_driver, plain)) else self.options), **options))
 
     @property
     def facade(self) -> ModuleType:

@@ -155,6 +155,78 @@ async def test_a_block_may_be_longer_than_the_buffer(flavour: Flavour, scripted:
     assert await stream.write_readblock(b"CURVE?\n") == data
 
 
+@pytest.mark.parametrize(
+    ("sent", "data"),
+    [
+        (b"#15hello\n", b"hello"),
+        (b"#15a\nb\nc\n", b"a\nb\nc"),
+        (b"#10\n", b""),
+        (b"#0hello\n", b"hello"),
+        (b"#0\n", b""),
+    ],
+)
+async def test_a_block_into_memory_of_the_users(flavour: Flavour, scripted: Server, sent: bytes, data: bytes) -> None:
+    stream, peer = await connected(flavour, scripted)
+    made: list[bytearray] = []
+
+    def allocate(size: int) -> bytearray:
+        made.append(bytearray(size))
+        return made[-1]
+
+    for index in range(len(sent)):
+        reading = flavour.start(stream.readblock, allocate=allocate)
+        await flavour.call(peer.send, sent[:index])
+        await flavour.call(peer.send, sent[index:] + b"next\n")
+        received = await flavour.result(reading)
+        assert received == data
+        assert received is made[index]
+        assert await stream.readline() == b"next\n"
+    asking = flavour.start(stream.write_readblock, b"CURVE?\n", allocate=allocate)
+    await flavour.call(peer.answer, b"CURVE?\n", sent)
+    assert await flavour.result(asking) == data
+    assert len(made) == len(sent) + 1
+
+
+async def test_a_large_block_into_a_numpy_array(flavour: Flavour, scripted: Server) -> None:
+    numpy = pytest.importorskip("numpy")
+    expected = numpy.arange(1_000_000, dtype="<i4")
+    scripted.script = lambda peer: peer.answer(b"CURVE?\n", b"#74000000" + expected.tobytes() + b"\n")
+    stream = flavour.TCP(*scripted.address, buffer_size=10_000, timeout=8)
+    received = await stream.write_readblock(b"CURVE?\n", allocate=lambda size: numpy.zeros(size // 4, "<i4"))
+    assert isinstance(received, numpy.ndarray)
+    assert (received == expected).all()
+
+
+async def test_a_block_that_is_cut_short_in_memory_of_the_users(flavour: Flavour, scripted: Server) -> None:
+    for sent in (b"#15hel", b"#15hello", b"#800100000" + b"x" * 50000):
+        scripted.script = lambda peer, sent=sent: peer.answer(b"CURVE?\n", sent)
+        stream = flavour.TCP(*scripted.address, timeout=8)
+        with pytest.raises(flavour.ConnectionEOFError) as caught:
+            await stream.write_readblock(b"CURVE?\n", allocate=bytearray)
+        assert caught.value.partial == sent
+
+
+@pytest.mark.parametrize(
+    ("allocate", "error", "message"),
+    [
+        (bytes, TypeError, "writable"),
+        (lambda size: None, TypeError, "bytes-like"),
+        (lambda size: bytearray(size - 1), ValueError, "5 bytes"),
+        (lambda size: bytearray(size + 1), ValueError, "5 bytes"),
+    ],
+    ids=["readonly", "nothing", "small", "large"],
+)
+@pytest.mark.parametrize("sent", [b"#15hello\n", b"#0hello\n"], ids=["definite", "indefinite"])
+async def test_memory_that_does_not_fit_the_block(
+    flavour: Flavour, scripted: Server, sent: bytes, allocate: Any, error: type[Exception], message: str
+) -> None:
+    scripted.script = lambda peer: peer.answer(b"CURVE?\n", sent)
+    stream = flavour.TCP(*scripted.address, timeout=8)
+    with pytest.raises(error, match=message):
+        await stream.write_readblock(b"CURVE?\n", allocate=allocate)
+    assert not stream.connected(), "the rest of the block is nobody's answer"
+
+
 async def test_an_endless_indefinite_block_is_a_LimitError(flavour: Flavour, scripted: Server) -> None:
     scripted.script = lambda peer: peer.flood(b"#0" + b"x" * 98)
     stream = flavour.TCP(*scripted.address, buffer_size=10_000, timeout=8)
@@ -183,6 +255,61 @@ async def test_a_plain_read_goes_on_after_an_error_message(flavour: Flavour, scr
         await stream.readblock()
     assert await stream.readblock() == b"hello"
     assert stream.connection_counter == 1
+
+
+# Response messages: lines and blocks
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"1.5\n",
+        b"\n",
+        b"#\n",
+        b"#H1F\n",
+        b"#0indefinite\n",
+        b"#15hello\n",
+        b"#15a\nb\nc\n",
+        b"#10\n",
+        b"#15a\nb\nc;1.5\n",
+        b"#3300" + bytes(range(256)) + bytes(44) + b"\n",
+        b"#6100000" + b"\n" * 100_000 + b"\n",
+        b"#6100000" + bytes(100_000) + b"\n",
+    ],
+    ids=lambda message: repr(message[:16]),
+)
+async def test_messages(flavour: Flavour, scripted: Server, message: bytes) -> None:
+    stream, peer = await connected(flavour, scripted, buffer_size=10_000)
+    for split in [0, *range(1, min(len(message), 12)), len(message) - 1]:
+        asking = flavour.start(stream.write_readmessage, b"CURVE?\n")
+        await flavour.call(peer.answer, b"CURVE?\n", message[:split])
+        await flavour.call(peer.send, message[split:])
+        assert await flavour.result(asking) == message
+    sending = flavour.start(flavour.call, peer.send, message + message + b"next\n")
+    assert await stream.readmessage() == message
+    assert await stream.readmessage() == message
+    assert await stream.readmessage() == b"next\n"
+    await flavour.result(sending)
+    assert stream.connection_counter == 1
+
+
+@pytest.mark.parametrize("message", [b"#15hel", b"#15hello", b"#", b"#3", b"#15hello;1", b"1.5", b"#520000" + bytes(9)])
+async def test_a_message_that_is_cut_short(flavour: Flavour, scripted: Server, message: bytes) -> None:
+    scripted.script = lambda peer: peer.answer(b"CURVE?\n", message)
+    stream = flavour.TCP(*scripted.address, timeout=8)
+    with pytest.raises(flavour.ConnectionEOFError) as caught:
+        await stream.write_readmessage(b"CURVE?\n")
+    assert caught.value.partial == message
+    assert not stream.connected()
+
+
+async def test_messages_with_another_end(flavour: Flavour, scripted: Server) -> None:
+    stream, peer = await connected(flavour, scripted)
+    peer.send(b"#15a\r\nbc\r\n1.5\n\r\n")
+    assert await stream.readmessage(b"\r\n") == b"#15a\r\nbc\r\n"
+    assert await stream.readmessage(b"\r\n") == b"1.5\n\r\n"
+    with pytest.raises(TypeError):
+        await stream.write_readmessage("text")
 
 
 # Frames

@@ -1,4 +1,4 @@
-"""A simulated controller behind foreign connection objects, and one in a process of its own on a real port."""
+"""A simulated controller behind foreign connection objects, and simulated instruments in a process of their own."""
 
 from __future__ import annotations
 
@@ -75,31 +75,157 @@ def free_port() -> int:
 
 
 def wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
+    wait_until(lambda: is_listening(port), process, f"the simulator does not listen at port {port}")
+
+
+def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], complaint: str) -> None:
     deadline = time.monotonic() + 20
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            assert process.poll() is None, "the simulator has ended"
-            assert time.monotonic() < deadline, "the simulator does not listen"
-            time.sleep(0.05)
+    while not ready():
+        assert process.poll() is None, "the simulator has ended"
+        assert time.monotonic() < deadline, complaint
+        time.sleep(0.05)
+
+
+def is_listening(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+def start_server(config: dict[str, Any], folder: Path) -> subprocess.Popen[bytes]:
+    """Start ``sinstruments-server`` with a configuration."""
+    path = folder / "config.yml"
+    path.write_text(yaml.safe_dump(config))
+    server = Path(sys.executable).with_name("sinstruments-server")
+    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    return subprocess.Popen([str(server), "-c", str(path)], env={**os.environ, "PYTHONPATH": paths})
 
 
 @contextmanager
 def serve(config: dict[str, Any], folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """Run ``sinstruments-server`` with a configuration until the end of the block."""
-    path = folder / "config.yml"
-    path.write_text(yaml.safe_dump(config))
-    server = Path(sys.executable).with_name("sinstruments-server")
-    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
-    process = subprocess.Popen([str(server), "-c", str(path)], env={**os.environ, "PYTHONPATH": paths})
+    process = start_server(config, folder)
     try:
         wait_until_listening(port, process)
         yield process
     finally:
         process.terminate()
         process.wait(10)
+
+
+#: Where the simulated instruments are, by class.
+PACKAGES = {
+    "CryoCon": "cryocon",
+    "Multimeter": "multimeter",
+    "Oscilloscope": "oscilloscope",
+    "PortmapperEntry": "vxi11_portmapper",
+    "PowerSupply": "power_supply",
+    "Prologix": "prologix",
+    "ScpiDevice": "scpi",
+}
+
+
+class Bench:
+    """Simulated instruments in a process of their own, at free ports and pseudo-terminals of a folder.
+
+    Attributes:
+        process: of the engine.
+        devices: their configurations, completed.
+    """
+
+    def __init__(self, devices: list[dict[str, Any]], folder: Path) -> None:
+        self._folder = folder
+        self.devices = [self._complete(device) for device in devices]
+        self.process = self._start()
+
+    def url(self, name: str, transport: int = 0) -> str:
+        """Return where an instrument is: ``host:port``, or the path of its terminal."""
+        device = next(device for device in self.devices if device["name"] == name)
+        return str(device["transports"][transport]["url"])
+
+    def port(self, name: str, transport: int = 0) -> int:
+        """Return the port of an instrument on 127.0.0.1."""
+        return int(self.url(name, transport).rpartition(":")[2])
+
+    def connect(self, name: str, transport: int = 0) -> socket.socket:
+        """Return a new bare connection to an instrument."""
+        return socket.create_connection(("127.0.0.1", self.port(name, transport)), 10)
+
+    def restart(self) -> None:
+        """Kill the engine, and start it anew at the same places."""
+        self.stop()
+        self.process = self._start()
+
+    def stop(self) -> None:
+        """Kill the engine and remove the links to its terminals, which it leaves behind."""
+        self.process.kill()
+        self.process.wait(10)
+        for link in self._links():
+            link.unlink(missing_ok=True)
+
+    def _complete(self, device: dict[str, Any]) -> dict[str, Any]:
+        name = device.get("name", device["class"].lower())
+        module = PACKAGES[device["class"]]
+        transports = [
+            {"url": self._place(name, index, transport.get("type", "tcp")), **transport}
+            for index, transport in enumerate(device.get("transports", [{}]))
+        ]
+        return {"package": f"instruments.simulators.{module}", **device, "name": name, "transports": transports}
+
+    def _place(self, name: str, index: int, type: str) -> str:
+        return str(self._folder / f"{name}-{index}") if type == "serial" else f"127.0.0.1:{free_port()}"
+
+    def _transports(self, *types: str) -> list[dict[str, Any]]:
+        transports = [transport for device in self.devices for transport in device["transports"]]
+        return [transport for transport in transports if transport.get("type", "tcp") in types]
+
+    def _links(self) -> list[Path]:
+        return [Path(transport["url"]) for transport in self._transports("serial")]
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        process = start_server({"devices": self.devices}, self._folder)
+        try:
+            for transport in self._transports("tcp"):
+                wait_until_listening(int(transport["url"].rpartition(":")[2]), process)
+            for link in self._links():
+                wait_until(link.is_char_device, process, f"the simulator has made no terminal {link}")
+        except BaseException:
+            process.kill()
+            process.wait(10)
+            raise
+        return process
+
+
+@pytest.fixture(scope="session")
+def serve_bench(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[dict[str, Any]]], Any]:
+    """Starts simulated instruments in a process: ``with serve_bench(devices) as bench: …``.
+
+    Each device is a configuration of `sinstruments`, in which may be left out: ``package``; ``name``, which is then
+    the class in lower case; ``transports``, then one raw TCP socket; the ``url`` of a TCP, UDP or serial transport,
+    then a free port of 127.0.0.1, or a link to a terminal in a temporary folder. The block begins when all of them can
+    be reached, and gets a `Bench`, which says where they are::
+
+        devices = [
+            {"class": "Multimeter", "transports": [{}, {"protocol": "hislip"}, {"type": "serial"}]},
+            {"class": "Oscilloscope", "faults": ["late", "none", "cut"], "latency": 0.01},
+        ]
+        with serve_bench(devices) as bench:
+            bench.port("multimeter"), bench.port("multimeter", 1), bench.url("multimeter", 2)
+            bench.connect("oscilloscope")  # a socket
+            bench.restart()  # killed, and started at the same places
+    """
+
+    @contextmanager
+    def serve_bench(devices: list[dict[str, Any]]) -> Iterator[Bench]:
+        bench = Bench(devices, tmp_path_factory.mktemp("bench"))
+        try:
+            yield bench
+        finally:
+            bench.stop()
+
+    return serve_bench
 
 
 def configuration(port: int, **options: Any) -> dict[str, Any]:

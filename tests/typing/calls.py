@@ -21,6 +21,8 @@ def blocking(stream: sio.Stream) -> None:
     assert_type(sio.Serial("/dev/ttyUSB0", 9600, parity="E").read(), bytes)
     assert_type(sio.TCP("host", 1), sio.TCP)
     assert_type(stream.readblock(), bytes)
+    assert_type(stream.readblock(allocate=bytearray), bytearray)
+    assert_type(stream.write_readblock(b"", timeout=1, allocate=bytearray), bytearray)
     assert_type(stream.write_readframe(b"", COBS()), bytes)
     assert_type(stream.readframe(Struct("<H")), tuple[Any, ...])
     assert_type(stream.connected(), bool)

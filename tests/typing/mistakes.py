@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import instruments
+from instruments import ScpiPipe
 from instruments.cryocon import CryoCon
+from instruments.sio import ScpiPipe as BlockingScpiPipe
+from instruments.sio.scpi import Instrument
 from sockio import aio, sio
 
 blocking = sio.TCP("host", 1)
@@ -30,6 +34,20 @@ cryo["A"].temperature().bit_length()  # mistake
 CryoCon(futures).idn().decode()  # mistake
 CryoCon(futures).idn().result().upper()
 
+print(instruments.nothing)  # mistake
+pipe = BlockingScpiPipe("tcp::host:5025")
+BlockingScpiPipe("tcp::host:5025", encodign="ascii")  # mistake
+BlockingScpiPipe(5025)  # mistake
+pipe.query(b"*IDN?")  # mistake
+pipe.query("*IDN?").result()  # mistake
+pipe.qery("*IDN?")  # mistake
+pipe.address = "tcp::other:5025"  # mistake
+BlockingScpiPipe("tcp::host:5025", resolve_futures=False).query("*IDN?").upper()  # mistake
+BlockingScpiPipe("tcp::host:5025", resolve_futures=False).query("*IDN?").result().upper()
+ScpiPipe("tcp::host:5025", resolve_futures=False)  # mistake
+Instrument(pipe).errors()[0].code.upper()  # mistake
+Instrument(blocking)  # mistake
+
 
 async def main(stream: aio.TCP) -> None:
     CryoCon(stream).idn().upper()  # mistake
@@ -38,6 +56,9 @@ async def main(stream: aio.TCP) -> None:
         pass
     async with cryo:  # mistake
         pass
+    async with pipe:  # mistake
+        pass
+    ScpiPipe("tcp::host:5025").query("*IDN?").upper()  # mistake
     stream.write_readline(b"*IDN?\n").decode()  # mistake
     (await stream.write_readline(b"*IDN?\n")).decode()
     for line in stream:  # mistake

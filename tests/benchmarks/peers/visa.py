@@ -1,4 +1,4 @@
-"""PyVISA with the PyVISA-py back end, on a raw socket."""
+"""PyVISA with the PyVISA-py back end."""
 
 from __future__ import annotations
 
@@ -9,16 +9,35 @@ from pyvisa.resources import MessageBasedResource
 from workload import REPLY, REQUEST, serve
 
 
-def connect(host: str, port: str) -> MessageBasedResource:
+def connect(resource: str) -> MessageBasedResource:
     instrument = pyvisa.ResourceManager("@py").open_resource(
-        f"TCPIP::{host}::{port}::SOCKET", read_termination="\n", write_termination="\n", timeout=5000
+        resource, read_termination="\n", write_termination="\n", timeout=5000
     )
     assert isinstance(instrument, MessageBasedResource)
     return instrument
 
 
+def connect_socket(host: str, port: str) -> MessageBasedResource:
+    return connect(f"TCPIP::{host}::{port}::SOCKET")
+
+
+def connect_hislip(host: str, port: str) -> MessageBasedResource:
+    return connect(f"TCPIP::{host}::hislip0,{port}::INSTR")
+
+
 def request_reply(host: str, port: str) -> Callable[[int], None]:
-    instrument = connect(host, port)
+    return ask(connect_socket(host, port))
+
+
+def vxi11(host: str, port: str) -> Callable[[int], None]:
+    return ask(connect(f"TCPIP::{host},{port}::inst0::INSTR"))
+
+
+def hislip(host: str, port: str) -> Callable[[int], None]:
+    return ask(connect_hislip(host, port))
+
+
+def ask(instrument: MessageBasedResource) -> Callable[[int], None]:
     request = REQUEST.decode().rstrip("\n")
     reply = REPLY.decode().rstrip("\n")
 
@@ -30,7 +49,7 @@ def request_reply(host: str, port: str) -> Callable[[int], None]:
 
 
 def block(host: str, port: str) -> Callable[[int], None]:
-    instrument = connect(host, port)
+    instrument = connect_socket(host, port)
     instrument.read_termination = None
 
     def run(size: int) -> None:
@@ -40,5 +59,37 @@ def block(host: str, port: str) -> Callable[[int], None]:
     return run
 
 
+def curve(host: str, port: str) -> Callable[[int], None]:
+    return query_block(connect_socket(host, port), "curve {}")
+
+
+def hislip_curve(host: str, port: str) -> Callable[[int], None]:
+    instrument = connect_hislip(host, port)
+    instrument.write("WAV:FORM BYTE")
+    return query_block(instrument, "WAV:POIN {0};:WAV:DATA?")
+
+
+def query_block(instrument: MessageBasedResource, request: str) -> Callable[[int], None]:
+    instrument.timeout = 60000
+    instrument.read_termination = None
+
+    def run(size: int) -> None:
+        block = instrument.query_binary_values(
+            request.format(size), datatype="B", container=bytes, chunk_size=2**20, expect_termination=True
+        )
+        assert len(block) == size
+
+    return run
+
+
 if __name__ == "__main__":
-    serve({"request_reply": request_reply, "block": block})
+    serve(
+        {
+            "block": block,
+            "curve": curve,
+            "hislip": hislip,
+            "hislip_curve": hislip_curve,
+            "request_reply": request_reply,
+            "vxi11": vxi11,
+        }
+    )
