@@ -260,7 +260,7 @@ class MessageConnection(Messages):
         """Connect if need be; clear the device if the last call was not completed."""
         out_of_step = self._user is not None
         self._unread = None
-        if not self.connected():
+        if not self._usable():
             self._disconnect()
             await self._connect(deadline)
         if out_of_step:

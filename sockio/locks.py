@@ -162,7 +162,7 @@ class Hold:
         """Let the time count, from when it was made on.
 
         Args:
-            on_expiry: called when the time is up, in a thread of its own.
+            on_expiry: called when the time is up, before the lock is given back, in any thread.
         """
         self._on_expiry = on_expiry
         _held.set((*_held.get(), self))
@@ -193,8 +193,6 @@ class Hold:
         self.expired = True
         if not self._calls:
             self._give_back()
-        if self._on_expiry is not None:
-            self._on_expiry()
 
     def release(self) -> None:
         """Give the lock back. May be repeated."""
@@ -204,6 +202,10 @@ class Hold:
 
     def _give_back(self) -> None:
         with self._release:  # the holder and the timer may come at the same time
+            if self.expired:
+                on_expiry, self._on_expiry = self._on_expiry, None
+                if on_expiry is not None:
+                    on_expiry()  # first, so that it does not hit whoever is next
             self._lock.leave(self._ticket)
 
 

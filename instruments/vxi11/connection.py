@@ -45,6 +45,8 @@ class Vxi11Connection(MessageConnection):
         RpcError: it knows no such call.
     """
 
+    has_lock = True
+
     def __init__(
         self,
         address: Address,

@@ -253,6 +253,42 @@ async def test_readuntil(flavour: Flavour, scripted: Server) -> None:
     assert await stream.readuntil(separator=b">>") == b"d>>"
 
 
+async def test_wait_readable_takes_nothing(flavour: Flavour, scripted: Server) -> None:
+    stream, peer = await connected(flavour, scripted)
+    await stream.wait_readable(0)
+    for data in (b"", b"a"):
+        peer.send(data)
+        with pytest.raises(flavour.ConnectionTimeoutError, match="2 bytes have not come in time"):
+            await stream.wait_readable(2, timeout=0.05)
+    waiting = flavour.start(stream.wait_readable, 2)
+    await flavour.receiving(stream)
+    await stream.write(b"meanwhile")
+    peer.expect(b"meanwhile")
+    peer.send(b"bc")
+    await flavour.result(waiting)
+    await stream.wait_readable(2, timeout=0)
+    assert await stream.readexactly(3) == b"abc"
+    waiting = flavour.start(stream.wait_readable)
+    await flavour.receiving(stream)
+    peer.close()
+    assert isinstance(await flavour.error(waiting), flavour.ConnectionEOFError)
+    assert stream.connection_counter == 1
+
+
+@pytest.mark.only("aio", "trio")
+async def test_wait_readable_that_is_cancelled_leaves_the_connection_alone(flavour: Flavour, scripted: Server) -> None:
+    stream, peer = await connected(flavour, scripted)
+    waiting = flavour.start(stream.wait_readable, 2)
+    await flavour.receiving(stream)
+    peer.send(b"a")
+    await flavour.until(lambda: stream.in_waiting() == 1)
+    waiting.cancel()
+    await flavour.error(waiting)
+    peer.send(b"b\n")
+    assert await stream.readline(timeout=5) == b"ab\n"
+    assert stream.connection_counter == 1
+
+
 async def test_readbuffer(flavour: Flavour, scripted: Server) -> None:
     stream, peer = await connected(flavour, scripted)
     assert await stream.readbuffer() == b""

@@ -11,7 +11,7 @@ import pytest
 
 from instruments.message import NotSupported
 from instruments.scpi import ErrorEntry, Instrument, InstrumentError, ScpiPipe
-from sockio.errors import ProtocolError
+from sockio.errors import LockExpiredError, ProtocolError
 from tests.contract.flavours import FLAVOURS, Flavour
 
 IDENTITY = "sockio,multimeter,M1,1.0"
@@ -165,6 +165,7 @@ def test_the_common_commands(flavour: Flavour, bench: Any, place: str) -> None:
         assert await meter.errors() == []
         await meter.write("NO:SUCH:HEADER")
         await meter.write("SAMP:COUN -5")
+        await meter.identifier()  # a serial poll may overtake messages, not their responses
         assert await meter.status_byte() & 4
         with pytest.raises(InstrumentError, match=r'-113,"Undefined header.*-222,"Data out of range') as caught:
             await meter.check_errors()
@@ -239,6 +240,28 @@ def test_two_instruments_on_one_adapter(flavour: Flavour, bench: Any) -> None:
             await flavour.result(task)
         await meter.drop()
         await scope.drop()
+
+    flavour.run(contract)
+
+
+def test_a_lock_is_taken_given_back_and_expires(flavour: Flavour, bench: Any, place: str) -> None:
+    async def contract() -> None:
+        mine = flavour.make(ScpiPipe, address(bench, place), timeout=5)
+        other = flavour.make(ScpiPipe, address(bench, place), timeout=5)
+        async with mine:
+            assert mine.locked
+            with pytest.raises(TimeoutError, match="in use by a lock of ScpiPipe"):
+                await other.query("*IDN?", timeout=0.1)
+            assert await mine.query("*IDN?") == IDENTITY
+        assert not mine.locked
+        assert await other.query("*IDN?") == IDENTITY
+        await mine.lock(0.1)
+        assert await other.query("*IDN?") == IDENTITY
+        assert not mine.locked
+        with pytest.raises(LockExpiredError, match="the lock has expired before query"):
+            await mine.query("*IDN?")
+        assert await mine.query("*IDN?") == IDENTITY
+        await mine.drop()
 
     flavour.run(contract)
 

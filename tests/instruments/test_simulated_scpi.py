@@ -549,6 +549,10 @@ def test_a_large_waveform_comes_wholly_over_a_serial_line(bench):
 def test_connections_are_served_at_the_same_time(connect):
     first, second = connect(), connect()
     first.write(b"SIM:OPER:TIME 3600;:INIT;*OPC?\n")
+    condition = b"0\n"
+    while condition == b"0\n":  # until the first one's message has arrived and the operation has begun
+        second.write(b"STAT:OPER:COND?\n")
+        condition = second.readline()
     second.write(b"*IDN?\n")
     assert second.readline() == IDENTITY
     second.write(b"ABOR\n")
