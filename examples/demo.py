@@ -1,7 +1,7 @@
 """A tour in half a minute: a simulated CryoCon, asked on all four flavours, read live through its own restart.
 
 Run it with ``make demo``. It starts ``sinstruments-server`` with a simulated temperature controller on a free port of
-this machine, and leaves a plot of what it read in ``demo.png``.
+this machine, leaves a plot of what it read in ``demo.png``, and one of a simulated oscilloscope's in ``waveform.png``.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import trio
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from examples.waveform import draw_waveform
 from instruments.cryocon import CryoCon
 from sockio import Retry, aio, py2, sio
 from sockio import trio as sockio_trio
@@ -38,6 +39,7 @@ SPEED = 60  # the cryostat is so many times as fast as a real one
 HEATING = {10: 18.0, 70: 20.0}  # from which reading on channel A is heated to how many kelvin
 RESTART_AT = 60  # the reading at which the simulator is killed
 PICTURE = Path("demo.png")
+WAVEFORM = Path("waveform.png")
 
 console = Console()
 
@@ -46,8 +48,9 @@ class Simulator:
     """A simulated CryoCon, in a process of its own, that can be killed and started again on the same port."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.create_server((HOST, 0)) as free:
+        with socket.create_server((HOST, 0)) as free, socket.create_server((HOST, 0)) as another:
             self.port: int = free.getsockname()[1]
+            self.oscilloscope_port: int = another.getsockname()[1]
         device = {
             "class": "CryoCon",
             "name": "cryostat",
@@ -55,8 +58,13 @@ class Simulator:
             "io_period": 0,  # the real one takes a request every 100 ms: too slow to measure latencies
             "speed": SPEED,
         }
+        oscilloscope = {
+            "class": "Oscilloscope",
+            "name": "oscilloscope",
+            "transports": [{"type": "tcp", "url": f"{HOST}:{self.oscilloscope_port}"}],
+        }
         self._configuration = folder / "bench.json"
-        self._configuration.write_text(json.dumps({"devices": [device]}))
+        self._configuration.write_text(json.dumps({"devices": [device, oscilloscope]}))
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -274,8 +282,11 @@ def main() -> None:
         show_latencies(simulator.port)
         console.print("Live readings on asyncio, through a restart of the simulator:")
         record = asyncio.run(record_live(simulator))
-    plot(record, PICTURE)
-    console.print(f"Plot saved: {PICTURE.resolve()}")
+        plot(record, PICTURE)
+        console.print(f"Plot saved: {PICTURE.resolve()}\n")
+        console.print("The simulated oscilloscope's waveforms, as numpy arrays:")
+        draw_waveform(HOST, simulator.oscilloscope_port, WAVEFORM)
+        console.print(f"Plot saved: {WAVEFORM.resolve()}")
 
 
 if __name__ == "__main__":

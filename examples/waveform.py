@@ -15,21 +15,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sockio import sio
+from instruments.sio import ScpiPipe
 
 
 def read_waveform(scope: Any, channel: int, points: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Return the times in seconds and the voltages of a channel.
 
     Args:
-        scope: a blocking stream to the oscilloscope.
+        scope: a blocking pipe to the oscilloscope.
         channel: from 1 to 4.
         points: how many, from 100 to 64 Mi.
     """
-    scope.write(b":WAV:FORM WORD;BYT LSBF;SOUR CHAN%d;POIN %d\n" % (channel, points))
-    preamble = scope.write_readline(b":WAV:PRE?\n")
-    interval, start, first, step, middle, level = map(float, preamble.split(b",")[4:])
-    codes = np.frombuffer(scope.write_readblock(b":WAV:DATA?\n"), "<u2")
+    scope.write(f":WAV:FORM WORD;BYT LSBF;SOUR CHAN{channel};POIN {points}")
+    preamble = scope.query(":WAV:PRE?")
+    interval, start, first, step, middle, level = map(float, preamble.split(",")[4:])
+    codes = scope.query_array(":WAV:DATA?", "u2", "little")
     return start + (np.arange(len(codes)) - first) * interval, middle + (codes - level) * step
 
 
@@ -53,13 +53,13 @@ def draw_waveform(
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    scope = sio.TCP(host, port, timeout=10)
+    scope = ScpiPipe(f"tcp::{host}:{port}", timeout=10)
     figure, axes = pyplot.subplots(figsize=(9, 5), layout="constrained")
     for channel in channels:
         times, volts = read_waveform(scope, channel, points)
         axes.plot(1e3 * times, volts, label=f"channel {channel}", linewidth=1)
-    identity = scope.write_readline(b"*IDN?\n").decode().strip()
-    scope.close()
+    identity = scope.query("*IDN?")
+    scope.drop()
     axes.set(title=f"{identity}: {points} points for each channel", xlabel="time / ms", ylabel="voltage / V")
     axes.grid(alpha=0.3)
     axes.legend(loc="upper right")

@@ -68,7 +68,7 @@ class CobsStream(BytePipe):
             async for frame in stream:
                 print(frame)
 
-    From `start` to `stop` frames are received on the side, and nothing is left undone by whoever takes them late:
+    From `start` to `stop` frames are received on the side, whether anybody takes them in time or not:
 
     - up to *maxsize* frames wait to be taken. Those that come while there is no room are lost: they are counted in
       ``frames_lost``, `receiver_overflow` is set, and *on_overflow* is called when it begins;

@@ -26,4 +26,5 @@ def test_the_demo_talks_on_every_flavour_survives_a_restart_and_saves_a_plot(tmp
     assert "the connection has ended" in restart
     assert "connected" in restart
     assert "2 connections made by one stream, 120 readings" in restart
-    assert (tmp_path / "demo.png").read_bytes().startswith(b"\x89PNG")
+    for picture in ("demo.png", "waveform.png"):
+        assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")

@@ -55,7 +55,11 @@ class Place:
 
 
 class AsynchronousChannel(Channel):
-    """The asynchronous channel, used by any number of callers at once."""
+    """The asynchronous channel, used by any number of callers at once.
+
+    Attributes:
+        interruptions: MessageIDs of AsyncInterrupted messages whose Interrupted has not been received yet.
+    """
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -63,7 +67,7 @@ class AsynchronousChannel(Channel):
         self._places: deque[Place] = deque()
         self._unanswered: deque[Transaction] = deque()
         self._service_requests: deque[int] = deque(maxlen=SERVICE_REQUESTS)
-        self._interruptions: deque[int] = deque()
+        self.interruptions: deque[int] = deque()
 
     async def transact(
         self, kind: MessageType, control: int, parameter: int, deadline: float | None, payload: bytes = b""
@@ -88,15 +92,7 @@ class AsynchronousChannel(Channel):
 
     async def interruption(self, deadline: float | None) -> int:
         """Return the MessageID of the next AsyncInterrupted."""
-        return await self._wait_for(lambda: _pop(self._interruptions), deadline)
-
-    def interrupted(self) -> bool:
-        """Tell whether an AsyncInterrupted has been received whose Interrupted has not."""
-        return bool(self._interruptions)
-
-    def forget_interruptions(self) -> None:
-        """A device clear has ended them all."""
-        self._interruptions.clear()
+        return await self._wait_for(lambda: _pop(self.interruptions), deadline)
 
     async def _wait_for(self, take: Callable[[], T | None], deadline: float | None) -> T:
         """Wait until *take* gives something; read if nobody else does."""
@@ -139,7 +135,7 @@ class AsynchronousChannel(Channel):
         if kind == MessageType.ASYNC_SERVICE_REQUEST:
             self._service_requests.append(message.control)
         elif kind == MessageType.ASYNC_INTERRUPTED:
-            self._interruptions.append(message.parameter)
+            self.interruptions.append(message.parameter)
         elif kind == MessageType.ERROR:
             error = await self.read_error(message, deadline)
             if not self._unanswered:

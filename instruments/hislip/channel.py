@@ -33,7 +33,7 @@ SKIP_SIZE = 65536
 #: Payloads of up to so many bytes are sent together with their header, which copies them.
 JOIN_LIMIT = 65536
 
-#: What `Channel.unread` is while a message is taken: an interrupt then leaves it at that.
+#: What `Channel.unread` is while something is being received: an interrupt then leaves it at that.
 TORN = -1
 
 FATAL_ERROR = MessageType.FATAL_ERROR
@@ -65,6 +65,10 @@ class Channel:
         self.limit = limit
         self.unread = 0
 
+    def torn(self) -> bool:
+        """Tell who has the turn whether the last call was torn away, so that nobody knows where a message begins."""
+        return self.unread < 0 or self.wire.torn()
+
     async def send(
         self, kind: int, control: int, parameter: int, payload: bytes | memoryview, deadline: float | None
     ) -> None:
@@ -93,7 +97,7 @@ class Channel:
         if self.unread < 0:
             self.give_up()
         while self.unread > 0:
-            self.unread -= len(await wire.receive_some(min(self.unread, SKIP_SIZE), deadline))
+            await self.read_some(SKIP_SIZE, deadline)
         buffer = wire.input()
         if not buffer.used:
             buffer = await wire.receive(deadline)
@@ -125,13 +129,32 @@ class Channel:
             await self.refuse(message, deadline)
         return message
 
+    async def read_some(self, size: int, deadline: float | None) -> bytes:
+        """Return up to *size* bytes of what is left of the payload."""
+        left, self.unread = self.unread, TORN
+        part = await self.wire.receive_some(min(left, size), deadline)
+        self.unread = left - len(part)
+        return part
+
+    async def read_into(self, view: memoryview, deadline: float | None) -> int:
+        """Receive what is left of the payload into *view*, at most what fits; return how many bytes."""
+        left, self.unread = self.unread, TORN
+        count = min(left, len(view))
+        await self.wire.receive_into(view[:count], deadline)
+        self.unread = left - count
+        return count
+
+    async def read_rest(self, deadline: float | None) -> bytes:
+        """Return all that is left of the payload."""
+        if not self.unread:
+            return b""
+        rest = bytearray(self.unread)
+        await self.read_into(memoryview(rest), deadline)
+        return bytes(rest)
+
     async def complete(self, message: Message, deadline: float | None) -> Message:
         """Return a message with all of its payload."""
-        if not self.unread:
-            return message
-        rest = await self.wire.receive_exactly(self.unread, deadline)
-        self.unread = 0
-        return message._replace(payload=message.payload + rest)
+        return message._replace(payload=message.payload + await self.read_rest(deadline)) if self.unread else message
 
     async def read_text(self, message: Message, deadline: float | None) -> str:
         """Return what an Error or FatalError message says."""

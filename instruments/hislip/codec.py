@@ -163,12 +163,12 @@ def take_message(buffer: Buffer) -> Message | None:
 
 def encode(kind: int, control: int = 0, parameter: int = 0, payload: bytes = b"") -> bytes:
     """Return the bytes of a message."""
-    return encode_header(kind, control, parameter, len(payload)) + payload
+    return HEADER.pack(PROLOGUE, kind, control, parameter, len(payload)) + payload
 
 
 def encode_header(kind: int, control: int, parameter: int, length: int) -> bytes:
     """Return the header of a message whose payload follows."""
-    return HEADER.pack(PROLOGUE, kind, control, parameter & 0xFFFFFFFF, length)
+    return HEADER.pack(PROLOGUE, kind, control, parameter, length)
 
 
 def next_message_id(message_id: int) -> int:

@@ -54,6 +54,8 @@ class HislipConnection(MessageConnection):
         HislipFatalError: the instrument ended the connection. It is a ConnectionError too.
     """
 
+    has_lock = True
+
     def __init__(
         self,
         address: Address,
@@ -112,7 +114,7 @@ class HislipConnection(MessageConnection):
 
     def _usable(self) -> bool:
         session = self._session
-        return session is not None and session.usable()
+        return session is not None and session.intact()
 
     async def _connect(self, deadline: float | None) -> None:
         session = self._session = Session(self.address, self.runtime, self.maximum_message_size, self._options)
@@ -144,7 +146,7 @@ class HislipConnection(MessageConnection):
         return await self.session.synchronous.receive_into(view, deadline)
 
     async def _query(self, message: bytes, deadline: float | None) -> bytes:
-        channel = self.session.synchronous  # the same as in the base class, a few calls shorter
+        channel = self.session.synchronous  # as in the base class, a few calls shorter
         await channel.send_message(message, deadline)
         part, end = await channel.receive_part(deadline)
         return part if end else part + await self._receive_response(deadline)
@@ -257,7 +259,8 @@ class HislipConnection(MessageConnection):
         """Run ``operate(session, *args, deadline)`` on the asynchronous channel, beside what holds the turn."""
         runtime = self.runtime
         deadline = None if timeout is None else runtime.clock() + timeout
-        if not self.connected():
+        session = self._session
+        if session is None or not session.usable():
             await self.open(timeout)
         try:
             return await operate(self.session, *args, deadline)

@@ -54,6 +54,7 @@ class Session:
         make = bind(Wire, runtime)
         self._wires = [make(address.host, address.port, auto_reconnect=False, **options) for _ in range(2)]
         self._runtime = runtime
+        self._home = runtime.home()
         for wire in self._wires:
             wire.on_broken = self.give_up  # one channel is as good as none
         first, second = self._wires
@@ -65,8 +66,15 @@ class Session:
         return all(wire.connected() for wire in self._wires)
 
     def usable(self) -> bool:
-        """Tell the same to who has the turn, quickly. When one channel breaks, both are closed."""
-        return self.synchronous.wire.idle() or self.connected()
+        """Tell the same to a call, which may run in another event loop than that in which the connection was made."""
+        return self._runtime.home() is self._home and self.connected()
+
+    def intact(self) -> bool:
+        """Tell the same to who has the turn."""
+        # Nearly always nothing has come, which is quicker to find out.
+        if self.synchronous.unread == 0 and self._runtime.home() is self._home and self.synchronous.wire.idle():
+            return True
+        return self.usable() and not self.synchronous.torn()
 
     async def _open(self, wire: Wire, deadline: float | None) -> None:
         await wire.open(None if deadline is None else max(0.0, deadline - self._runtime.clock()))

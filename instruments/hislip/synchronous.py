@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 DATA = MessageType.DATA
 DATA_END = MessageType.DATA_END
+DATA_TYPES = (DATA, DATA_END)
 DELIVERED = [RMT_DELIVERED]
 
 #: How much of a payload is received at once where its place is not known yet, in bytes.
@@ -101,9 +102,9 @@ class SynchronousChannel(Channel):
         view = memoryview(message)
         start = 0
         while len(view) - start > limit:
-            await self._send_next(MessageType.DATA, view[start : start + limit], deadline)
+            await self._send_next(DATA, view[start : start + limit], deadline)
             start += limit
-        await self._send_next(MessageType.DATA_END, view[start:], deadline)
+        await self._send_next(DATA_END, view[start:], deadline)
 
     async def trigger(self, deadline: float | None) -> None:
         """Send a trigger."""
@@ -111,7 +112,7 @@ class SynchronousChannel(Channel):
 
     async def _send_next(self, kind: MessageType, payload: bytes | memoryview, deadline: float | None) -> None:
         self._payload, self._midway = b"", False
-        delivered = self.take_delivered()
+        delivered = self.take_delivered() if self._delivered else 0
         if not delivered and self.handing_over.queue:
             # A status query may be on its way that says it. This message must not get there first.
             async with self.handing_over.turn(kind.name, deadline):
@@ -136,8 +137,7 @@ class SynchronousChannel(Channel):
             self._begin(message)
         part, self._payload = self._payload, b""
         if not part and self.unread:
-            part = await self.wire.receive_some(min(self.unread, PART_SIZE), deadline)
-            self.unread -= len(part)
+            part = await self.read_some(PART_SIZE, deadline)
         return part, self._part_done()
 
     async def receive_into(self, view: memoryview, deadline: float | None) -> tuple[int, bool]:
@@ -149,10 +149,7 @@ class SynchronousChannel(Channel):
         view[:count] = self._payload[:count]
         self._payload = self._payload[count:]
         if not self._payload and self.unread:
-            rest = view[count : count + self.unread]
-            await self.wire.receive_into(rest, deadline)
-            self.unread -= len(rest)
-            count += len(rest)
+            count += await self.read_into(view[count:], deadline)
         return count, self._part_done()
 
     def _begin(self, message: Message) -> None:
@@ -181,10 +178,7 @@ class SynchronousChannel(Channel):
         """
         parts: list[bytes] = []
         while True:
-            parts.append(message.payload)
-            if self.unread:
-                parts.append(await self.wire.receive_exactly(self.unread, deadline))
-                self.unread = 0
+            parts += message.payload, await self.read_rest(deadline)
             if message.parameter != UNKNOWN_MESSAGE_ID:
                 self._begin(message._replace(payload=b""))
                 return b"".join(parts)
@@ -198,7 +192,7 @@ class SynchronousChannel(Channel):
         while True:
             message = await self.receive(deadline)
             kind = message.type
-            if kind in (DATA, DATA_END):
+            if kind in DATA_TYPES:
                 if self._is_ours(message):
                     return message
             elif kind == MessageType.INTERRUPTED:
@@ -215,7 +209,7 @@ class SynchronousChannel(Channel):
     def _is_ours(self, message: Message) -> bool:
         if self.overlap:
             return True
-        if self.asynchronous.interrupted():
+        if self.asynchronous.interruptions:
             return False  # what comes before its Interrupted has been given up (IVI-6.1, 3.1.2, rule 4)
         if message.parameter == self.last_sent:
             return True
@@ -240,7 +234,7 @@ class SynchronousChannel(Channel):
             if message.type == MessageType.DEVICE_CLEAR_ACKNOWLEDGE:
                 break
         self._reset()
-        self.asynchronous.forget_interruptions()
+        self.asynchronous.interruptions.clear()
         return message.control
 
     def limit_sending(self, size: int) -> None:

@@ -38,9 +38,14 @@ class Wire(TCP):
         It is quicker than `connected`, and for who has the turn to receive alone.
         """
         link = self._link
-        if link is None or link.closed or not link.ready or link.buffer.used:
+        if link is None or link.closed or not link.ready or link.reader is not None or link.writer is not None:
             return False
-        return not link.transport.arrived()
+        return not link.buffer.used and not link.transport.arrived()
+
+    def torn(self) -> bool:
+        """Tell who has the turns whether the last call was torn away before it could close the connection."""
+        link = self._link
+        return link is not None and (link.reader is not None or link.writer is not None)
 
     async def send(self, data: bytes | memoryview, deadline: float | None) -> None:
         """Send all of *data*."""
@@ -115,12 +120,6 @@ class Wire(TCP):
                 self._break(link, error)
                 raise
         return link.buffer.take(size)
-
-    async def receive_exactly(self, size: int, deadline: float | None) -> bytes:
-        """Receive *size* bytes."""
-        data = bytearray(size)
-        await self.receive_into(memoryview(data), deadline)
-        return bytes(data)
 
     def input(self) -> Buffer:
         """Return what has been received and not been taken."""

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Set
 from copy import copy
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from .source import Module, Parameter, cannot
@@ -47,6 +48,22 @@ class Member:
     is_method: bool = False
 
 
+def read(path: Path) -> Module:
+    """Return the source of a module, which is read once."""
+    return _read(str(path), path.stat().st_mtime_ns)
+
+
+@cache
+def _read(path: str, changed: int) -> Module:
+    return Module(path)
+
+
+@cache
+def imports_of(module: Module) -> list[ast.Import | ast.ImportFrom]:
+    """Return the imports of a module, wherever in it they are."""
+    return [node for node in ast.walk(module.tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+
+
 class Package:
     """The source of a package of drivers, or of a single module of them.
 
@@ -65,7 +82,7 @@ class Package:
     def __init__(self, path: Path, left_out: str = "") -> None:
         self.path = path
         self.name = f"{ROOT}.{path.stem}"
-        self.exports = Module(str(path / "__init__.py" if path.is_dir() else path))
+        self.exports = read(path / "__init__.py" if path.is_dir() else path)
         self.functions: dict[str, tuple[Module, ast.AsyncFunctionDef]] = {}
         self._origins: dict[str, tuple[str, str]] = {}
         self._classes: dict[str, tuple[Module, ast.ClassDef]] = {}
@@ -73,7 +90,7 @@ class Package:
         for root in ROOTS:
             self._take(f"{ROOT}.base", root)
         files = sorted(path.glob("*.py")) if path.is_dir() else [path]
-        modules = [Module(str(file)) for file in files if file.name not in ("__init__.py", left_out)]
+        modules = [read(file) for file in files if file.name not in ("__init__.py", left_out)]
         for module in modules:
             self._define(module)
         for module in modules:
@@ -91,7 +108,7 @@ class Package:
         """Return the names that are offered, by the module that they are imported from."""
         offered = self.offered()
         found: dict[str, list[str]] = {}
-        for node in ast.walk(self.exports.tree):
+        for node in imports_of(self.exports):
             if isinstance(node, ast.ImportFrom):
                 names = found.setdefault(self._source_of(self.exports, node), [])
                 names += [alias.name for alias in node.names if alias.name in offered]
@@ -99,8 +116,8 @@ class Package:
 
     def drivers(self) -> list[str]:
         """Return the names of the classes that the package offers and that are constructed over a connection."""
-        imports = [node for node in ast.walk(self.exports.tree) if isinstance(node, ast.ImportFrom)]
-        offered = {alias.name for node in imports for alias in node.names if self.is_driver(alias.name)}
+        imported = [alias.name for node in imports_of(self.exports) for alias in node.names]
+        offered = {name for name in imported if self.is_driver(name)}
         return sorted(
             name
             for name in offered
@@ -200,13 +217,13 @@ class Package:
 
     def _read_imports(self, module: Module) -> None:
         """Take in what a module imports, and the classes of drivers among that."""
-        for node in ast.walk(module.tree):
+        for node in imports_of(module):
             if isinstance(node, ast.ImportFrom):
                 source = self._source_of(module, node)
                 for alias in node.names:
                     if self._origins.setdefault(alias.asname or alias.name, (source, alias.name))[0] == source:
                         self._take(source, alias.name)
-            elif isinstance(node, ast.Import):
+            else:
                 for alias in node.names:
                     self._origins.setdefault(alias.name, ("", alias.name))
 
@@ -216,14 +233,14 @@ class Package:
         path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
         if name in self._classes or not source.startswith(f"{ROOT}.") or not path.exists():
             return
-        module = Module(str(path))
-        for node in ast.walk(module.tree):
+        module = read(path)
+        for node in module.tree.body:
             if isinstance(node, ast.ClassDef) and node.name == name:
                 self._classes[name] = module, node
                 self._origins[name] = source, name
                 self._read_imports(module)
                 return
-        for node in ast.walk(module.tree):
+        for node in imports_of(module):
             if isinstance(node, ast.ImportFrom) and name in [alias.name for alias in node.names]:
                 self._take(self._source_of(module, node), name)
 

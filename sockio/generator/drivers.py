@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import ast
 import re
-import sys
 import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
 from .driver_source import ROOT, Member, Package
-from .facade import LINE_LENGTH, define
+from .facade import define
+from .layout import import_line, sorted_imports
 from .source import PACKAGE, Parameter
 
 INSTRUMENTS = PACKAGE.parent / ROOT
@@ -76,8 +76,6 @@ ORIGINS = {
     "futures": ("sockio", "futures"),
     "overload": ("typing", "overload"),
 }
-
-OURS = ("sockio", ROOT)
 
 #: Blocks are entered and left in the plain way on both flavours.
 ENTERED = {"__aenter__": "__enter__", "__aexit__": "__exit__"}
@@ -241,54 +239,6 @@ class Writer:
 
     def _use(self, *annotations: str) -> None:
         self.used |= {node.id for annotation in annotations for node in _names(annotation)}
-
-
-def sorted_imports(origins: Iterable[tuple[str, str] | None], package: str) -> tuple[set[str], str]:
-    """Return the names from `typing`, and the imports of the others as ruff sorts them, relative to *package*."""
-    found: dict[str, set[str]] = {}
-    for module, name in filter(None, origins):
-        found.setdefault(relative(module, package), set()).add(name)
-    from_typing = found.pop("typing", set())
-    sections: dict[int, list[str]] = {}
-    for name in sorted(found.pop("", ())):
-        sections.setdefault(0, []).append(f"import {name}")
-    for module in sorted(found, key=_nearness):
-        sections.setdefault(_nearness(module)[0], []).append(import_line(module, found[module], "    "))
-    return from_typing, "\n\n".join("\n".join(section) for _, section in sorted(sections.items()))
-
-
-def relative(module: str, package: str) -> str:
-    """Return what a module is imported by in a package: relative to it, if that is where both belong."""
-    if not module.startswith(f"{ROOT}."):
-        return module
-    parts, here = module.split("."), package.split(".")
-    common = 0
-    while parts[common : common + 1] == here[common : common + 1] != []:
-        common += 1
-    return "." * (1 + len(here) - common) + ".".join(parts[common:])
-
-
-def import_line(module: str, names: set[str], indent: str = "") -> str:
-    """Return an import, with constants before classes before the rest, on lines that *indent* still goes before."""
-    listed = sorted(names, key=rank)
-    line = f"from {module} import {', '.join(listed)}"
-    if len(indent + line) <= LINE_LENGTH:
-        return line
-    return "\n".join([f"from {module} import (", *(f"    {name}," for name in listed), ")"])
-
-
-def rank(name: str) -> tuple[int, str]:
-    """Return what sorts names: constants, classes, the rest."""
-    return 0 if name.isupper() else 1 if name[0].isupper() else 2, name
-
-
-def _nearness(module: str) -> tuple[int, int, str]:
-    """Return what sorts modules: the standard library, other projects, this one, then relative ones from afar."""
-    dots = len(module) - len(module.lstrip("."))
-    if dots:
-        return 3, -dots, module
-    package = module.partition(".")[0]
-    return 2 if package in OURS else 0 if package in sys.stdlib_module_names else 1, 0, module
 
 
 def _names(annotation: str) -> list[ast.Name]:

@@ -13,9 +13,9 @@ from functools import partial
 
 from . import drivers
 from .driver_source import ROOT, Package
-from .drivers import Flavour, Writer, import_line, rank, relative, sorted_imports
+from .drivers import Flavour, Writer
 from .facade import define
-from .layout import listed, plain_code, shifted
+from .layout import import_line, listed, plain_code, rank, relative, shifted, sorted_imports
 from .source import Parameter
 
 MIRROR = f"{ROOT}.sio"
@@ -258,7 +258,8 @@ class MirrorWriter(Writer):
         self.used.update(bases)
         head = f"    class {flavour.prefix}{name}" + (f"({', '.join(bases)}):" if bases else ":")
         if flavour is BLOCKING:
-            doc, constructor = plain_code(shifted(self.package.required_doc(name), self.indent)), self._constructor(name)
+            doc = plain_code(shifted(self.package.required_doc(name), self.indent))
+            constructor = self._constructor(name)
         else:
             doc, constructor = f'"""A `{name}` whose calls give futures."""', self._initializer(name)
         members = self.package.own_members(name)
@@ -277,7 +278,8 @@ class MirrorWriter(Writer):
         parameters = self._parameters(member.parameters, BLOCKING)
         first = "" if not parameters else "*" if parameters[0].keyword_only else str(parameters.pop(0))
         signature = define(name, parameters, self._seen(member.annotation, BLOCKING), "    ", first)
-        return "\n".join([signature, f"{self.indent}{shifted(self.package.required_doc(name), self.indent)}", f"{self.indent}..."])
+        doc = shifted(self.package.required_doc(name), self.indent)
+        return "\n".join([signature, f"{self.indent}{doc}", f"{self.indent}..."])
 
     def origin(self, name: str) -> tuple[str, str] | None:
         """Return where a name comes from: a module, empty for a module itself, and its name there; None for ours."""

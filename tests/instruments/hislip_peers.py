@@ -8,12 +8,12 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import trio
 
 from instruments.hislip import HislipConnection
+from sockio.resource import parse
 from sockio.runtimes import asyncio as on_asyncio
 from sockio.runtimes import blocking as on_blocking
 from sockio.runtimes import trio as on_trio
@@ -23,16 +23,6 @@ from sockio.runtimes.base import Runtime
 PATIENCE = 10.0
 
 FLAVOURS = ("asyncio", "trio", "blocking")
-
-
-@dataclass(frozen=True)
-class Address:
-    host: str
-    port: int
-    sub_address: str = "hislip0"
-
-    def __str__(self) -> str:
-        return f"hislip::{self.host}:{self.port}::{self.sub_address}"
 
 
 class Flavour:
@@ -78,7 +68,8 @@ class Flavour:
         await self.runtime.sleep(seconds)
 
     def connection(self, port: int, **options: Any) -> HislipConnection:
-        return HislipConnection(Address("127.0.0.1", port), self.runtime, **options)
+        address: Any = parse(f"hislip::127.0.0.1:{port}")
+        return HislipConnection(address, self.runtime, **options)
 
 
 def octets(text: str) -> bytes:

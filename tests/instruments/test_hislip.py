@@ -389,3 +389,23 @@ def test_trigger_reaches_the_instrument(run: Any) -> None:
         assert await hislip.query(b"SYST:ERR?\n", 5) == b'-211,"Trigger ignored"\n'
 
     run(test)
+
+
+@pytest.mark.parametrize("name", ["asyncio", "trio"])
+def test_another_event_loop_has_a_connection_of_its_own(bench: Any, name: str) -> None:
+    flavour = Flavour(name)
+    hislip = flavour.connection(bench.port(*METER))
+    sessions = []
+
+    async def query() -> None:
+        assert await hislip.query(b"*OPC?\n", 5) == b"1\n"
+        sessions.append(hislip.session)
+
+    async def poll() -> None:
+        assert await hislip.read_status_byte(5) >= 0
+        sessions.append(hislip.session)
+        await hislip.close()
+
+    for use in (query, query, poll):
+        flavour.run(use)
+    assert len(set(map(id, sessions))) == 3

@@ -19,13 +19,13 @@ from instruments.hislip.codec import (
 from sockio.buffer import Buffer
 from sockio.errors import ProtocolError
 
-# Section 2.5, table 4: name, channel and number of every message of version 1.0.
+# Section 2.5, table 4: the messages of version 1.0 in the order of their numbers, from 0.
 TYPES = """
-Initialize 0, InitializeResponse 1, FatalError 2, Error 3, AsyncLock 4, AsyncLockResponse 5, Data 6, DataEnd 7,
-DeviceClearComplete 8, DeviceClearAcknowledge 9, AsyncRemoteLocalControl 10, AsyncRemoteLocalResponse 11, Trigger 12,
-Interrupted 13, AsyncInterrupted 14, AsyncMaximumMessageSize 15, AsyncMaximumMessageSizeResponse 16,
-AsyncInitialize 17, AsyncInitializeResponse 18, AsyncDeviceClear 19, AsyncServiceRequest 20, AsyncStatusQuery 21,
-AsyncStatusResponse 22, AsyncDeviceClearAcknowledge 23, AsyncLockInfo 24, AsyncLockInfoResponse 25
+Initialize InitializeResponse FatalError Error AsyncLock AsyncLockResponse Data DataEnd
+DeviceClearComplete DeviceClearAcknowledge AsyncRemoteLocalControl AsyncRemoteLocalResponse Trigger
+Interrupted AsyncInterrupted AsyncMaximumMessageSize AsyncMaximumMessageSizeResponse
+AsyncInitialize AsyncInitializeResponse AsyncDeviceClear AsyncServiceRequest AsyncStatusQuery
+AsyncStatusResponse AsyncDeviceClearAcknowledge AsyncLockInfo AsyncLockInfoResponse
 """
 
 DATA_END = bytes.fromhex("48 53 07 01 ff ff ff 00 00 00 00 00 00 00 00 06") + b"*IDN?\n"
@@ -39,8 +39,7 @@ def buffer_of(*chunks: bytes) -> Buffer:
 
 
 def test_the_numbers_are_the_standards() -> None:
-    numbers = dict(entry.split() for entry in TYPES.replace("\n", " ").split(","))
-    assert {type_name(kind): str(int(kind)) for kind in MessageType} == numbers
+    assert {type_name(kind): int(kind) for kind in MessageType} == {name: n for n, name in enumerate(TYPES.split())}
 
 
 def test_a_message_is_a_header_and_its_payload() -> None:
