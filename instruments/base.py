@@ -46,7 +46,8 @@ class ConstructorSignature:
         signature = inspect.signature(cls.__init__)
         parameters = list(signature.parameters.values())[1:]
         if issubclass(cls, Twin) and issubclass(cls, Standalone) and cls._flavour == "blocking":
-            parameters.append(inspect.Parameter("resolve_futures", inspect.Parameter.KEYWORD_ONLY, default=True))
+            end = len(parameters) - any(each.kind is each.VAR_KEYWORD for each in parameters)
+            parameters.insert(end, inspect.Parameter("resolve_futures", inspect.Parameter.KEYWORD_ONLY, default=True))
         return signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty)
 
 
@@ -134,11 +135,16 @@ class Standalone(Driver):
         if given is None and native is cls and isinstance(here.owner, OwnLink):
             driver.link = here.owner
             return driver  # a part made by its owner, whose methods await it
-        driver.link = OwnLink(flavour) if given is None else given.link
+        link = OwnLink(flavour) if given is None else given.link
+        if not isinstance(link, OwnLink):
+            raise TypeError(f"{native.__name__} makes its connection itself: {given!r} has one already")
+        driver.link = link
         made = twin_of(driver)
         if not isinstance(made, cls):
             made.__init__(*args, **kwargs)  # type: ignore[misc]  # Python itself does it for its own kind only
         return cast("Self", made)
+
+    link: OwnLink
 
     def __init__(self, conn: Any = None) -> None:
         super().__init__(conn)

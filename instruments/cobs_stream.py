@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import weakref
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from sockio.checks import check_count, check_data
 from sockio.deadline import DEFAULT, check_timeout
 from sockio.errors import DeadlineExpired, ProtocolError
 from sockio.framing import COBS, Need
-from sockio.runtimes import loop_thread
 from sockio.turns import Ticket
 
 from .byte_stream import BytePipe
-from .receiver import FrameDecoder, FrameQueue, Receiver, connect
+from .inbox import Inbox
+from .receiver import FrameDecoder, Receiver, connect
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
     from sockio.deadline import Timeout
     from sockio.resource import Address
     from sockio.runtimes.base import Runtime
+
+    from .link import Flavour
 
 #: The size of a CRC-32 in bytes.
 CRC_SIZE = 4
@@ -97,6 +98,7 @@ class CobsStream(BytePipe):
 
     Raises:
         ValueError: the resource string is not understood, or not that of a stream.
+        ImportError: the cobs package is missing (``pip install sockio[cobs]``).
     """
 
     def __init__(
@@ -113,7 +115,8 @@ class CobsStream(BytePipe):
         super().__init__(address, timeout)
         self.use_crc = use_crc
         self._framing = CheckedCOBS() if use_crc else COBS()
-        self._inbox = Frames(repr(self), check_count("maxsize", maxsize, 0), on_frame, on_error, on_overflow)
+        self._framing.encode(b"")  # fails here, and not on the side, if the package for it is missing
+        self._inbox = Inbox(repr(self), check_count("maxsize", maxsize, 0), on_frame, on_error, on_overflow)
         self._receiver: Receiver | None = None
         self._forsaken: weakref.finalize[..., Self] | None = None
 
@@ -158,24 +161,25 @@ class CobsStream(BytePipe):
             ConnectionTimeoutError: somebody else uses the resource, or there was no connection in time.
             OSError: connecting failed.
         """
-        runtime, stream = self._here()
+        runtime, stream, _ = self._here()
         if self.streaming:
             return self
         if self.locked:
             await self.unlock()
-        self._inbox.prepare(loop_thread.runtime if self.link.flavour == "futures" else runtime)
+        self._inbox.prepare(runtime_for_callbacks(self.link.flavour, runtime))
         limit = self.timeout if timeout is DEFAULT else check_timeout("timeout", timeout)
         ticket = Ticket(repr(self), None)  # not the caller: a task that has ended would keep its result, this object
         try:
             await connect(stream, await self._wait_lock(ticket, runtime, limit))
-            self._receiver = Receiver(stream, FrameDecoder(self._framing, b"\0"), self._inbox)
-            await self._receiver.start(self._lock, ticket, self._resource)
+            receiver = Receiver(stream, FrameDecoder(self._framing, b"\0"), self._inbox)
+            await receiver.start(self._lock, ticket, self._resource)
         except BaseException:
             self._lock.leave(ticket)
             raise
+        self._receiver = receiver
         if self._forsaken is not None:
             self._forsaken.detach()
-        self._forsaken = weakref.finalize(self, self._receiver.ask_to_stop)
+        self._forsaken = weakref.finalize(self, receiver.ask_to_stop)
         self._forsaken.atexit = False
         return self
 
@@ -227,7 +231,7 @@ class CobsStream(BytePipe):
             TypeError: frames go to *on_frame*.
         """
         limit = self.timeout if timeout is DEFAULT else check_timeout("timeout", timeout)
-        runtime, _ = self._here()
+        runtime, _, _ = self._here()
         try:
             frame = await self._take(None if limit is None else runtime.clock() + limit)
         except DeadlineExpired:
@@ -257,77 +261,14 @@ class CobsStream(BytePipe):
     async def _take(self, deadline: float | None) -> bytes | None:
         if self._inbox.on_frame is not None:
             raise TypeError(f"{self!r}: frames go to on_frame, and cannot be taken")
-        runtime, _ = self._here()
+        runtime, _, _ = self._here()
         return await self._inbox.queue.take(runtime, deadline, lambda: self.streaming)
 
 
-class Frames:
-    """What a receiver has delivered, and what it has met.
+def runtime_for_callbacks(flavour: Flavour, runtime: Runtime) -> Runtime:
+    """Return what calls the callbacks: what receives, but for futures, whose callbacks have a thread of their own."""
+    if flavour != "futures":
+        return runtime
+    from sockio.runtimes import loop_thread
 
-    Args:
-        name: of the stream, for the log.
-        maxsize: how many frames wait.
-        on_frame, on_error, on_overflow: as of `CobsStream`.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        maxsize: int,
-        on_frame: Callable[[bytes], Any] | None,
-        on_error: Callable[[Exception], Any] | None,
-        on_overflow: Callable[[int], Any] | None,
-    ) -> None:
-        self.queue = FrameQueue(maxsize)
-        self.on_frame = on_frame
-        self.on_error = on_error
-        self.on_overflow = on_overflow
-        self.lost = 0
-        self.malformed = 0
-        self.connections_lost = 0
-        self.overflow = False
-        self._losing = False
-        self._runtime: Runtime | None = None
-        self._name = name
-        self._log = logging.getLogger("sockio.CobsStream")
-
-    def prepare(self, runtime: Runtime) -> None:
-        """Have callbacks called by this runtime. Raises TypeError if one of them cannot be."""
-        for name in ("on_frame", "on_error", "on_overflow"):
-            runtime.check_callback(name, getattr(self, name))
-        self._runtime = runtime
-
-    def frame(self, frame: bytes) -> Awaitable[Any] | None:
-        if self.on_frame is not None:
-            return self._call(self.on_frame, frame)
-        if self.queue.put(frame):
-            self._losing = False
-            return None
-        self.lost += 1
-        self.overflow = True
-        if self._losing:
-            return None
-        self._losing = True
-        self._log.warning(
-            "%s: nobody takes the frames: %d wait, those that come are lost", self._name, self.queue.maxsize
-        )
-        return self._call(self.on_overflow, self.lost)
-
-    def error(self, error: Exception) -> Awaitable[Any] | None:
-        if isinstance(error, OSError):
-            self.connections_lost += 1
-        else:
-            self.malformed += 1
-        self._log.warning("%s: %s", self._name, error)
-        return self._call(self.on_error, error)
-
-    def failed(self) -> None:
-        self._log.exception("%s: a callback failed", self._name)
-
-    def ended(self) -> None:
-        self.queue.wake()
-
-    def _call(self, callback: Callable[..., Any] | None, *args: Any) -> Awaitable[Any] | None:
-        if callback is None or self._runtime is None:
-            return None
-        return self._runtime.invoke(callback, *args)
+    return loop_thread.runtime

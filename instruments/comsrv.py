@@ -15,7 +15,6 @@ from sockio.stream import Stream
 from . import devices
 from .base import Standalone
 from .devices import CanDevice, FtdiDeviceInfo, HidDeviceInfo, SigrokDeviceInfo
-from .link import OwnLink
 
 if TYPE_CHECKING:
     from sockio.registry import Resource
@@ -113,7 +112,6 @@ class ComSrv(Standalone):
 
     @property
     def _runtime(self) -> Runtime:
-        assert isinstance(self.link, OwnLink)
         return self.link.runtime
 
     async def _drop(self, found: Resource) -> None:

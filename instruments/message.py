@@ -42,6 +42,10 @@ class NotSupported(Exception):
     """The way to the instrument cannot do what was asked: a raw socket has no status byte besides ``*STB?``."""
 
 
+class Refusal(DeadlineExpired):
+    """The instrument has answered that something takes too long, such as waiting for a lock. All is in step."""
+
+
 class Messages(ABC):
     """What a pipe asks of a connection that carries messages. One call at a time uses it.
 
@@ -53,8 +57,13 @@ class Messages(ABC):
         runtime: the concurrency model.
     """
 
-    #: Whether the instrument has a lock of its own, which also keeps other machines out.
+    #: Whether the instrument has a lock of its own, which also keeps other machines out. Where only asking for it
+    #: can tell, it is known once `lock` has been called.
     has_lock = False
+
+    #: Whether `read_status_byte` may be called while another call runs. It then takes no turn, and leaves the exchange
+    #: of messages alone: there is another way to the status byte than that of the messages.
+    polls_aside = False
 
     def __init__(self, resource: str, runtime: Runtime) -> None:
         self.resource = resource
@@ -144,6 +153,9 @@ class MessageConnection(Messages):
         limit: the longest response message that is not a block, in bytes.
     """
 
+    #: What `_request` takes for a refusal.
+    _refusals: tuple[type[BaseException], ...] = (NotSupported, Refusal)
+
     def __init__(self, resource: str, runtime: Runtime, limit: int = RESPONSE_LIMIT) -> None:
         super().__init__(resource, runtime)
         self.limit = limit
@@ -190,6 +202,13 @@ class MessageConnection(Messages):
     async def _clear(self, deadline: float | None) -> None:
         """Clear the device and everything that is under way on the connection."""
 
+    async def _recover(self, deadline: float | None) -> None:
+        """See to it that nothing comes any more of a call that was not completed.
+
+        To be overridden where an instrument may refuse to be cleared.
+        """
+        await self._clear(deadline)
+
     # Calls
 
     async def open(self, timeout: float | None) -> None:
@@ -211,7 +230,18 @@ class MessageConnection(Messages):
         return await self._call("query_block", timeout, self._query_block, message, allocate)
 
     async def clear(self, timeout: float | None) -> None:
-        await self._call("clear", timeout, self._clear)
+        await self._request("clear", timeout, self._clear)
+
+    async def _request(self, method: str, timeout: float | None, operate: Callable[..., Awaitable[T]], *args: Any) -> T:
+        """Do the same as `_call` for what is no message: an instrument that refuses it has answered, and is in step."""
+        return await self._call(method, timeout, self._refusable, operate, *args)
+
+    async def _refusable(self, operate: Callable[..., Awaitable[T]], *args: Any) -> T:
+        try:
+            return await operate(*args)
+        except self._refusals:
+            self._user = None
+            raise
 
     async def _call(self, method: str, timeout: float | None, operate: Callable[..., Awaitable[T]], *args: Any) -> T:
         """Run ``operate(*args, deadline)`` in turn, on a connection that is in step."""
@@ -221,7 +251,9 @@ class MessageConnection(Messages):
         turns = self._turns
         try:
             try:
-                if not turns.enter(ticket):
+                queue = turns.queue
+                queue.append(ticket)  # `turns.enter`, spelled out: every function called here is felt
+                if len(queue) > 1 and not turns.admits(ticket):
                     await self._wait_turn(ticket, timeout, deadline)
                 if self._user is not None or not self._usable():
                     await self._resynchronise(deadline)
@@ -257,7 +289,7 @@ class MessageConnection(Messages):
             ) from None
 
     async def _resynchronise(self, deadline: float | None) -> None:
-        """Connect if need be; clear the device if the last call was not completed."""
+        """Connect if need be; recover if the last call was not completed."""
         out_of_step = self._user is not None
         self._unread = None
         if not self._usable():
@@ -265,7 +297,7 @@ class MessageConnection(Messages):
             await self._connect(deadline)
         if out_of_step:
             try:
-                await self._clear(deadline)
+                await self._recover(deadline)
             except BaseException:
                 self._disconnect()
                 raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from functools import partial
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sockio import registry, serial_port, tcp, unix
 from sockio.deadline import DEFAULT, check_timeout
@@ -17,7 +17,6 @@ from sockio.turns import Ticket
 from sockio.urls import stream_for_url
 
 from .base import Standalone
-from .link import OwnLink
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -77,9 +76,7 @@ class BasePipe(Standalone):
         self._resource = registry.resource(self._carrier.resource)
         self._lock = self._resource.lock
         self._hold: Hold | None = None
-        self._home: object = self
-        self._connection: Any = None
-        self._line: Stream | None = None
+        self._place = Place(self, None, None)
 
     def _carrier_of(self, address: Address) -> Address:
         """Return the address of what is connected to and locked: the address itself, or that of an adapter."""
@@ -121,8 +118,7 @@ class BasePipe(Standalone):
 
     async def drop(self) -> None:
         """Close the connection, which others may share. The next call connects again."""
-        _, connection = self._here()
-        await connection.close()
+        await self._here()[1].close()
 
     async def disconnect(self) -> None:
         """The same as `drop`."""
@@ -144,11 +140,11 @@ class BasePipe(Standalone):
             ConnectionTimeoutError: somebody else held it all the time.
         """
         seconds = check_timeout("timeout", timeout) or self.lock_time
-        runtime, connection = self._here()
+        runtime, connection, _ = self._here()
         hold = self._hold
         if hold is not None and (hold.expired or hold.admits(runtime)):
             await self.unlock()
-        ticket = Ticket("lock", runtime.caller())
+        ticket = Ticket("lock")
         try:
             left = await self._wait_lock(ticket, runtime, self.timeout)
             caller = runtime.describe(runtime.caller())
@@ -161,7 +157,7 @@ class BasePipe(Standalone):
 
     async def unlock(self) -> None:
         """Give the lock back. Without a lock, or where another task or thread has it, nothing happens."""
-        runtime, connection = self._here()
+        runtime, connection, _ = self._here()
         hold = self._hold
         if hold is None or not self._may_pass(hold, runtime):
             return
@@ -183,18 +179,15 @@ class BasePipe(Standalone):
 
     # Calls
 
-    def _here(self) -> tuple[Runtime, Any]:
-        """Return the runtime of the caller, and the connection for it."""
-        link = self.link
-        assert isinstance(link, OwnLink)
-        runtime = link.runtime
+    def _here(self) -> tuple[Runtime, Any, Stream | None]:
+        """Return the runtime of the caller, the connection for it, and the line that this one uses, as of `Place`."""
+        runtime = self.link.runtime
         home = runtime.home()
-        if home is not self._home:
-            self._connection, self._line = self._connect_to(runtime)
-            if self._line is not None and not self._line.quiet:
-                self._line = None
-            self._home = home
-        return runtime, self._connection
+        place = self._place
+        if place.home is not home:
+            connection, line = self._connect_to(runtime)
+            place = self._place = Place(home, connection, line if line is not None and line.quiet else None)
+        return runtime, place.connection, place.line
 
     async def _call(self, operation: str | Callable[..., Any], timeout: Timeout, *args: Any) -> Any:
         """Do something with the connection, under the resource's lock.
@@ -205,27 +198,28 @@ class BasePipe(Standalone):
             timeout: seconds for everything; None or DEFAULT.
             *args: more positional arguments.
         """
-        runtime, connection = self._here()
+        runtime, connection, line = self._here()
         limit = self.timeout if timeout is DEFAULT else check_timeout("timeout", timeout)
         if isinstance(operation, str):
             method, operate = operation, getattr(connection, operation)
         else:
             method, operate = operation.__name__, partial(operation, connection)
         if self._hold is not None and self._may_pass(self._hold, runtime):
-            return await self._call_under(self._hold, method, operate, limit, *args)
+            return await self._call_under(self._hold, method, operate, line, limit, *args)
         lock = self._lock
-        ticket = Ticket(method, runtime.caller())
+        ticket = Ticket(method)
         try:
             try:
                 if not lock.enter(ticket):
                     limit = await self._wait_entered(ticket, runtime, limit)
-                if self._line is None:
+                if line is None:
                     return await operate(*args, timeout=limit)
-                return await self._call_on_line(self._line, operate, limit, *args)
+                return await self._call_on_line(line, operate, limit, *args)
             finally:
                 lock.leave(ticket)
         finally:
-            lock.leave(ticket)  # again, in case that an interrupt came in the middle of the line above
+            if lock.queue:
+                lock.leave(ticket)  # again, in case that an interrupt came in the middle of the line above
 
     def _may_pass(self, hold: Hold, runtime: Runtime) -> bool:
         """Tell whether the caller may use what this pipe has locked."""
@@ -235,7 +229,13 @@ class BasePipe(Standalone):
         return hold.admits(runtime)
 
     async def _call_under(
-        self, hold: Hold, method: str, operate: Callable[..., Awaitable[Any]], timeout: float | None, *args: Any
+        self,
+        hold: Hold,
+        method: str,
+        operate: Callable[..., Awaitable[Any]],
+        line: Stream | None,
+        timeout: float | None,
+        *args: Any,
     ) -> Any:
         """Call *operate* under the lock that this pipe holds."""
         call = object()
@@ -246,9 +246,9 @@ class BasePipe(Standalone):
                     f"{self!r}: the lock has expired before {method}, and others may have used the instrument since: "
                     f"begin again, with a longer lock_time"
                 )
-            if self._line is None:
+            if line is None:
                 return await operate(*args, timeout=timeout)
-            return await self._call_on_line(self._line, operate, timeout, *args)
+            return await self._call_on_line(line, operate, timeout, *args)
         finally:
             hold.end(call)
 
@@ -279,6 +279,21 @@ class BasePipe(Standalone):
         deadline = runtime.clock() + timeout
         await self._lock.wait(ticket, runtime, deadline)
         return max(0.0, deadline - runtime.clock())
+
+
+class Place(NamedTuple):
+    """Where a pipe was used last.
+
+    Attributes:
+        home: the event loop, the trio run, or None for blocking calls.
+        connection: what calls are made on there.
+        line: the stream under it on which a late answer may still come after a call that failed; None if it is another
+            kind of connection.
+    """
+
+    home: object
+    connection: Any
+    line: Stream | None
 
 
 async def open_connection(connection: Any, timeout: float | None) -> None:

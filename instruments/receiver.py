@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from sockio.buffer import Buffer
 from sockio.errors import LimitError, ProtocolError
@@ -16,9 +15,11 @@ from sockio.retry import Retry
 if TYPE_CHECKING:
     from sockio.framing import Framing
     from sockio.locks import ResourceLock
-    from sockio.runtimes.base import Runtime, Waiter
+    from sockio.runtimes.base import Waiter
     from sockio.stream import Stream
     from sockio.turns import Ticket
+
+    from .inbox import Inbox
 
 #: How often a receiver looks whether it is to stop, in seconds.
 LOOK = 0.1
@@ -26,52 +27,6 @@ LOOK = 0.1
 #: How long an attempt to connect again may take, in seconds, and the delays between attempts.
 CONNECTION_TIMEOUT = 5.0
 RETRY = Retry(attempts=None, delay=0.1, ceiling=5.0)
-
-
-class FrameQueue:
-    """Frames that nobody has taken yet: put by one, taken by any number of tasks or threads.
-
-    Args:
-        maxsize: how many it holds; 0 for any number.
-    """
-
-    def __init__(self, maxsize: int) -> None:
-        self.maxsize = maxsize
-        self._frames: deque[bytes] = deque()
-        self._waiters: list[Waiter] = []
-
-    def put(self, frame: bytes) -> bool:
-        """Append a frame; return False, and leave it out, if the queue is full."""
-        if self.maxsize and len(self._frames) >= self.maxsize:
-            return False
-        self._frames.append(frame)
-        self.wake()
-        return True
-
-    def wake(self) -> None:
-        """Let those who wait look again."""
-        for waiter in list(self._waiters):
-            waiter.set()
-
-    async def take(self, runtime: Runtime, deadline: float | None, may_come: Callable[[], bool]) -> bytes | None:
-        """Return the next frame; None when there is none and *may_come* says that none will come.
-
-        Raises:
-            DeadlineExpired: there was none in time.
-        """
-        while True:
-            waiter = runtime.waiter()
-            self._waiters.append(waiter)  # before looking: who puts in between wakes the waiter or is seen here
-            try:
-                ends = not may_come()
-                try:
-                    return self._frames.popleft()
-                except IndexError:
-                    if ends:
-                        return None
-                await waiter.wait(deadline)
-            finally:
-                self._waiters.remove(waiter)
 
 
 class FrameDecoder:
@@ -114,22 +69,6 @@ class FrameDecoder:
                 if isinstance(frame, Need):
                     return
                 yield frame
-
-
-class Inbox(Protocol):
-    """Where a receiver delivers."""
-
-    def frame(self, frame: bytes) -> Awaitable[Any] | None:
-        """Take a frame; what is returned is awaited before the next one."""
-
-    def error(self, error: Exception) -> Awaitable[Any] | None:
-        """Hear of a frame that is malformed (ValueError), or of a connection that was lost (OSError)."""
-
-    def failed(self) -> None:
-        """Hear, where that is being handled, of an exception that should not have been."""
-
-    def ended(self) -> None:
-        """Hear that nothing more will come."""
 
 
 #: The receiver that the present task or thread, or the one that it was started by, runs for.
@@ -195,19 +134,21 @@ class Receiver:
             await waiter.wait(None)
 
     async def _run(self, lock: ResourceLock, ticket: Ticket, keep: object, begun: Waiter) -> None:
+        failure = None
         try:
             _running_for.set(self)
             begun.set()
             await self._receive()
             lock.file.clear_mark()
-        except Exception:
-            self._inbox.failed()
+        except Exception as error:
+            failure = error
         finally:
             self._ended = True
             lock.leave(ticket)
             for waiter in list(self._waiters):
                 waiter.set()
-            self._inbox.ended()
+            self._inbox.end(failure)
+            failure = None  # its traceback holds this frame: no cycles
 
     def _is_to_stop(self) -> bool:
         return self._stopping
@@ -225,15 +166,17 @@ class Receiver:
                 failures += 1
                 self._decoder.reset()
                 if failures == 1:
-                    await self._report(error)
+                    await self._inbox.error(error)
                 await self._pause(RETRY.delay_after(failures))
                 continue
             if connection != stream.connection_counter:
-                self._decoder.reset()
                 connection = stream.connection_counter
+                self._decoder.reset()
+                if not failures:  # a call that sends has connected again before this could notice
+                    await self._inbox.error(ConnectionError(f"{stream}: the connection was lost, and made again"))
             failures = 0
             for item in self._decoder.feed(data):
-                await self._report(item)
+                await (self._inbox.frame(item) if isinstance(item, bytes) else self._inbox.error(item))
                 if self._is_to_stop():
                     return
 
@@ -254,14 +197,6 @@ class Receiver:
         end = runtime.clock() + seconds
         while not self._is_to_stop() and (left := end - runtime.clock()) > 0:
             await runtime.sleep(min(left, LOOK))
-
-    async def _report(self, item: bytes | Exception) -> None:
-        try:
-            awaitable = self._inbox.frame(item) if isinstance(item, bytes) else self._inbox.error(item)
-            if awaitable is not None:
-                await awaitable
-        except Exception:
-            self._inbox.failed()
 
 
 async def connect(stream: Stream, timeout: float | None) -> None:

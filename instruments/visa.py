@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sockio.errors import DeadlineExpired
 from sockio.framing import Need
 from sockio.framing.block import parse_header
 
-from .message import RESPONSE_LIMIT, MessageConnection
+from .message import RESPONSE_LIMIT, MessageConnection, Refusal
 
 if TYPE_CHECKING:
     from pyvisa.constants import StatusCode
@@ -29,6 +30,12 @@ QUIET = 0.1
 
 #: How long a service request is waited for at once, and the pause for other calls after it, in seconds.
 LOOK = 0.05
+
+#: The longest time that a lock can be waited for, in milliseconds.
+LONGEST_WAIT = 2**31 - 1
+
+#: How often a lock that somebody else has is asked for where the library does not wait for it, in seconds.
+LOCK_PERIOD = 0.1
 
 #: The bit of the status byte that says that the instrument requests service (IEEE 488.2, 11.2).
 REQUESTS_SERVICE = 0x40
@@ -108,6 +115,10 @@ class VisaConnection(MessageConnection):
     It works in threads where the runtime is not the blocking one. Where the library cannot clear the device, it is
     closed and opened again after a failed call.
 
+    Whether there is a lock (VISA's viLock) depends on the library and on the resource, and asking for it is the only
+    way to find out: `has_lock` is true once `lock` has got one. PyVISA-py locks instruments by VXI-11, and none by
+    HiSLIP, USB, GPIB or serial lines; PyVISA-sim locks nothing.
+
     Args:
         address: what to open, by its ``visa_name``; anything else by its text.
         runtime: the concurrency model.
@@ -146,24 +157,27 @@ class VisaConnection(MessageConnection):
             session.close()
 
     async def read_status_byte(self, timeout: float | None) -> int:
-        return await self._call("read_status_byte", timeout, self._do, "status byte", lambda visa: int(visa.read_stb()))
+        status: int = await self._request(
+            "read_status_byte", timeout, self._do, "status byte", lambda visa: int(visa.read_stb())
+        )
+        return status
 
     async def trigger(self, timeout: float | None) -> None:
-        await self._call("trigger", timeout, self._do, "trigger", lambda visa: visa.assert_trigger())
+        await self._request("trigger", timeout, self._do, "trigger", lambda visa: visa.assert_trigger())
 
     async def lock(self, timeout: float | None) -> None:
-        await self._call("lock", timeout, self._lock)
+        await self._request("lock", timeout, self._lock)
 
     async def unlock(self, timeout: float | None) -> None:
         if self.connected():
-            await self._call("unlock", timeout, self._unlock)
+            await self._request("unlock", timeout, self._unlock)
 
     async def wait_for_service_request(self, timeout: float | None) -> int:
         """Wait until the instrument requests service; return its status byte. Other calls take turns with this one."""
         runtime = self.runtime
         deadline = None if timeout is None else runtime.clock() + timeout
         while True:
-            status = await self._call("wait_for_service_request", timeout, self._look_for_request)
+            status = await self._request("wait_for_service_request", timeout, self._look_for_request)
             if status is not None:
                 return status
             if deadline is not None and runtime.clock() >= deadline:
@@ -245,15 +259,26 @@ class VisaConnection(MessageConnection):
         self._begin_message()
 
     async def _lock(self, deadline: float | None) -> None:
-        milliseconds = self._milliseconds(deadline)
-        try:
-            await self._run(deadline, lambda visa: visa.lock_excl(2**31 - 1 if milliseconds is None else milliseconds))
-        except Unsupported:
-            pass
+        self.has_lock = False
+        while True:
+            milliseconds = self._milliseconds(deadline)
+            patience = LONGEST_WAIT if milliseconds is None else milliseconds
+            try:
+                self.has_lock = await self._run(deadline, partial(lock, milliseconds=patience))
+            except Unsupported:
+                return
+            except BaseException:
+                self._disconnect()  # nobody would know of a lock that is granted now
+                raise
+            if self.has_lock:
+                return
+            if deadline is not None and deadline - self.runtime.clock() < LOCK_PERIOD:
+                raise Refusal("somebody else has locked it")
+            await self.runtime.sleep(LOCK_PERIOD)
 
     async def _unlock(self, deadline: float | None) -> None:
         try:
-            await self._run(deadline, lambda visa: visa.unlock())
+            await self._run(deadline, unlock)
         except Unsupported:
             pass
 
@@ -351,6 +376,32 @@ def read_part(visa: MessageBasedResource) -> tuple[bytes, StatusCode]:
     with visa.ignore_warning(StatusCode.success_device_not_present, StatusCode.success_max_count_read):
         part, status = visa.visalib.read(visa.session, CHUNK)
     return bytes(part), status
+
+
+def lock(visa: MessageBasedResource, milliseconds: int) -> bool:
+    """Lock the resource, waiting for others where the library does; return False if somebody else has locked it."""
+    from pyvisa.constants import StatusCode
+    from pyvisa.errors import VisaIOError
+
+    try:
+        visa.lock_excl(milliseconds)
+    except VisaIOError as error:
+        if error.error_code == StatusCode.error_resource_locked:
+            return False
+        raise
+    return True
+
+
+def unlock(visa: MessageBasedResource) -> None:
+    """Give the lock back, if there is one."""
+    from pyvisa.constants import StatusCode
+    from pyvisa.errors import VisaIOError
+
+    try:
+        visa.unlock()
+    except VisaIOError as error:
+        if error.error_code != StatusCode.error_session_not_locked:
+            raise
 
 
 def look_for_request(visa: MessageBasedResource) -> int | None:

@@ -143,9 +143,11 @@ class Connection(Endpoint):
             ticket.link = None
         elif only is None and renewable:
             ticket.link = None
-            if link is not None and self.auto_reconnect and (self.on_connection_lost or self.on_eof_received):
+            ended = link is not None or self._ended
+            if ended and self.auto_reconnect and (self.on_connection_lost or self.on_eof_received):
                 # Told before on_connection_made of the next one; not while holding a turn, which callbacks may want.
-                self._retire(link, link.error)
+                if link is not None:
+                    self._retire(link, link.error)
                 self._turns.leave(ticket)
                 ticket.owner = self.runtime.caller()
                 self._report_ended()

@@ -7,7 +7,7 @@ import weakref
 
 from .callbacks import Callbacks
 from .checks import check_count
-from .deadline import DEFAULT, check_timeout
+from .deadline import DEFAULT, check_timeout, sooner
 from .errors import DeadlineExpired
 from .link import Link
 from .retry import check_retry
@@ -23,6 +23,19 @@ if TYPE_CHECKING:
     from .runtimes.base import Transport
 
 _NOWHERE = object()
+
+
+class Doubt:
+    """A call has failed, or somebody else has used the line: an answer that is not for us may still come.
+
+    Attributes:
+        silence: for how many seconds the line has been silent since something last came, while somebody listened.
+    """
+
+    __slots__ = ("silence",)
+
+    def __init__(self) -> None:
+        self.silence = 0.0
 
 
 class Endpoint(Callbacks):
@@ -56,7 +69,7 @@ class Endpoint(Callbacks):
         self._turns = Turns(self.runtime)
         self._opening = Turns(self.runtime)
         self._link: Link | None = None
-        self._out_of_step = False
+        self._doubt: Doubt | None = None
         self._closings = 0
         _endpoints.add(self)
 
@@ -89,6 +102,7 @@ class Endpoint(Callbacks):
         self._settle()
         if self._callback is not None and self._passes() is not None:
             raise self._open_already()  # its turn would not come before this callback has returned
+        self._report_ended()  # before on_connection_made of the next one
         ticket = Ticket("open", self.runtime.caller())
         opening = self._opening
         try:
@@ -147,9 +161,7 @@ class Endpoint(Callbacks):
         transport = await self._establish(deadline)
         link = Link(transport)
         try:
-            if self._out_of_step and self.quiet:
-                await self._drain(transport, self.quiet, deadline)
-            self._out_of_step = False
+            await self._resynchronise(transport, deadline)
             if self.on_connection_lost is not None or self.on_eof_received is not None:
                 transport.watch(_hang_up_notice(self, link))
             if self.on_connection_made is not None:
@@ -196,25 +208,46 @@ class Endpoint(Callbacks):
         finally:
             del refusal  # its traceback holds this frame: no cycles
 
-    async def _drain(self, transport: Transport, quiet: float, deadline: float | None) -> None:
-        """Throw away what still comes from before, until nothing has come for *quiet* seconds."""
+    async def _resynchronise(self, transport: Transport, deadline: float | None) -> None:
+        """See to it that what comes from now on is for us."""
+        doubt = self._doubt
+        while doubt is not None:
+            if self.quiet:
+                await self._drain(transport, doubt, self.quiet, deadline)
+            if self._doubt is doubt:
+                self._doubt = None
+            doubt = self._doubt  # there may be a new one meanwhile
+
+    async def _drain(self, transport: Transport, doubt: Doubt, quiet: float, deadline: float | None) -> None:
+        """Throw away what still comes from before, until nothing has come for *quiet* seconds.
+
+        What one call has heard of the silence counts for the next, so that calls which have less time get there too.
+        """
         size = 0
         while True:
-            silent = self.runtime.clock() + quiet
-            if deadline is not None and deadline < silent:
-                silent = deadline
+            began = self.runtime.clock()
+            silent = began + quiet - doubt.silence
             try:
-                received = transport.receive(silent)
+                received = transport.receive(sooner(silent, deadline))
                 chunk = received if isinstance(received, bytes) else await received
-            except DeadlineExpired:
-                if deadline is not None and silent == deadline:
-                    raise self.runtime.timeout_error(
-                        f"{self}: no resynchronisation in time: not silent for {quiet} s after a failed call"
-                    ) from None
-                break
-            if not chunk:
-                raise self.runtime.eof_error(f"{self}: closed by the peer during resynchronisation", b"")
-            size += len(chunk)
+            except GeneratorExit:
+                raise  # dropped, where no clock runs any more
+            except BaseException as error:
+                # It was silent up to a cancellation as well.
+                doubt.silence = 0.0 if transport.arrived() else doubt.silence + self.runtime.clock() - began
+                if not isinstance(error, DeadlineExpired):
+                    raise
+                if doubt.silence and sooner(silent, deadline) == silent:
+                    break
+            else:
+                if not chunk:
+                    raise self.runtime.eof_error(f"{self}: closed by the peer during resynchronisation", b"")
+                doubt.silence = 0.0
+                size += len(chunk)
+            if deadline is not None and self.runtime.clock() >= deadline:
+                raise self.runtime.timeout_error(
+                    f"{self}: no resynchronisation in time: not silent for {quiet} s after a failed call"
+                )
         if size:
             self.log.warning("%s: discarded %d late bytes after a failed call", self, size)
 
@@ -239,13 +272,13 @@ class Endpoint(Callbacks):
 
     def distrust(self) -> None:
         """Have the next call resynchronise: somebody else has used the same line, and left it out of step."""
-        self._out_of_step = True
+        self._doubt = Doubt()
         if self._link is not None:
             self._retire(self._link, None)
 
     def _part_with(self, link: Link) -> None:
         """Let no other call use a link that is out of step. Until then its tickets tell that it is."""
-        self._out_of_step = True
+        self._doubt = Doubt()
         if self._link is link:
             self._link = None
 
@@ -257,7 +290,7 @@ class Endpoint(Callbacks):
         link.ready = False
         link.closed = True
         if link.reader is not None or link.writer is not None:
-            self._out_of_step = True
+            self._doubt = Doubt()
             link.transport.shut_down()
         else:
             link.transport.close()

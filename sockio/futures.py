@@ -303,6 +303,17 @@ class Stream:
         """
         return submit(self.stream.readblock(eol, timeout, allocate=allocate))
 
+    if TYPE_CHECKING:
+
+        @overload
+        def readmessage(
+            self, eol: bytes | None = None, timeout: Timeout = DEFAULT, *, allocate: None = None
+        ) -> Future[bytes]: ...
+        @overload
+        def readmessage(
+            self, eol: bytes | None = None, timeout: Timeout = DEFAULT, *, allocate: Callable[[int], Memory]
+        ) -> Future[Memory | bytes]: ...
+
     def readmessage(
         self, eol: bytes | None = None, timeout: Timeout = DEFAULT, *, allocate: Callable[[int], Any] | None = None
     ) -> Future[Any]:
@@ -388,6 +399,17 @@ class Stream:
     ) -> Future[Any]:
         """Send *data* and read the IEEE 488.2 block that answers it; see `readblock`."""
         return submit(self.stream.write_readblock(data, eol, timeout, allocate=allocate))
+
+    if TYPE_CHECKING:
+
+        @overload
+        def write_readmessage(
+            self, data: Data, eol: bytes | None = None, timeout: Timeout = DEFAULT, *, allocate: None = None
+        ) -> Future[bytes]: ...
+        @overload
+        def write_readmessage(
+            self, data: Data, eol: bytes | None = None, timeout: Timeout = DEFAULT, *, allocate: Callable[[int], Memory]
+        ) -> Future[Memory | bytes]: ...
 
     def write_readmessage(
         self,

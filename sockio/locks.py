@@ -94,11 +94,12 @@ class ResourceLock:
             queue.popleft()
         elif ticket in queue:
             queue.remove(ticket)
-        ticket.owner = None  # a task holds its error, whose traceback holds the ticket: no cycles
+        if not queue:
+            return
         try:
             waiter = queue[0].waiter
         except IndexError:
-            return  # nobody waits, or other threads have gone through meanwhile
+            return  # other threads have gone through meanwhile
         if waiter is not None:
             waiter.set()
 
@@ -151,7 +152,7 @@ class Hold:
         self._lock = lock
         self._ticket = ticket
         self._runtime = runtime
-        self._owner = runtime.caller()
+        self._owner = reference_to(runtime.caller())
         self._on_expiry: Callable[[], object] | None = None
         self._expires = monotonic() + seconds
         self._calls: list[object] = []
@@ -170,11 +171,10 @@ class Hold:
 
     def admits(self, runtime: Runtime) -> bool:
         """Tell whether the caller may use what is held."""
-        caller = runtime.caller()
-        return caller == self._owner or self in _held.get() or not self._runtime.is_running(self._owner)
-
-    def owned_by(self, caller: Any) -> bool:
-        return bool(caller == self._owner)
+        owner = self._owner()
+        return (
+            owner is None or owner == runtime.caller() or self in _held.get() or not self._runtime.is_running(owner)
+        )
 
     def begin(self, call: object) -> bool:
         """Note that a call is running under the lock; return whether the lock is still held."""
@@ -207,6 +207,11 @@ class Hold:
                 if on_expiry is not None:
                     on_expiry()  # first, so that it does not hit whoever is next
             self._lock.leave(self._ticket)
+
+
+def reference_to(caller: Any) -> Callable[[], Any]:
+    """Return what gives the caller as long as it exists, and does not keep it: a task holds its result."""
+    return (lambda: caller) if caller is None or isinstance(caller, int) else weakref.ref(caller)
 
 
 class Expiry:

@@ -812,7 +812,7 @@ class Ticket(object):
 
     Args:
         method: what is being called, for messages.
-        owner: who calls it, as `Runtime.caller` says.
+        owner: who calls it, as `Runtime.caller` says; None if nobody will ask.
     """
 
     #: Whether it needs the reading turn, and the writing turn.
@@ -822,7 +822,7 @@ class Ticket(object):
     link = None
     hold = None
 
-    def __init__(self, method, owner):
+    def __init__(self, method, owner=None):
         self.method = method
         self.owner = owner
 
@@ -1550,10 +1550,13 @@ class BlockingRuntime(Runtime):
         thread.start()
         if not done.wait(max(0, deadline - clock())):
             raise DeadlineExpired
-        value, error = outcome[0]
-        if error is not None:
-            raise error
-        return value
+        value, error = outcome.pop()
+        try:
+            if error is not None:
+                raise error
+            return value
+        finally:
+            del error  # its traceback holds this frame, and with it what has called
 
     def invoke(self, callback, *args):
         callback(*args)
@@ -1729,6 +1732,19 @@ class Callbacks(object):
 _NOWHERE = object()
 
 
+class Doubt(object):
+    """A call has failed, or somebody else has used the line: an answer that is not for us may still come.
+
+    Attributes:
+        silence: for how many seconds the line has been silent since something last came, while somebody listened.
+    """
+
+    __slots__ = ("silence",)
+
+    def __init__(self):
+        self.silence = 0.0
+
+
 class Endpoint(Callbacks):
     """A resource that can be connected to, and the present connection to it.
 
@@ -1760,7 +1776,7 @@ class Endpoint(Callbacks):
         self._turns = Turns(self.runtime)
         self._opening = Turns(self.runtime)
         self._link = None
-        self._out_of_step = False
+        self._doubt = None
         self._closings = 0
         _endpoints.add(self)
 
@@ -1793,6 +1809,7 @@ class Endpoint(Callbacks):
         self._settle()
         if self._callback is not None and self._passes() is not None:
             raise self._open_already()  # its turn would not come before this callback has returned
+        self._report_ended()  # before on_connection_made of the next one
         ticket = Ticket("open", self.runtime.caller())
         opening = self._opening
         try:
@@ -1851,9 +1868,7 @@ class Endpoint(Callbacks):
         transport = self._establish(deadline)
         link = Link(transport)
         try:
-            if self._out_of_step and self.quiet:
-                self._drain(transport, self.quiet, deadline)
-            self._out_of_step = False
+            self._resynchronise(transport, deadline)
             if self.on_connection_lost is not None or self.on_eof_received is not None:
                 transport.watch(_hang_up_notice(self, link))
             if self.on_connection_made is not None:
@@ -1900,25 +1915,46 @@ class Endpoint(Callbacks):
         finally:
             del refusal  # its traceback holds this frame: no cycles
 
-    def _drain(self, transport, quiet, deadline):
-        """Throw away what still comes from before, until nothing has come for *quiet* seconds."""
+    def _resynchronise(self, transport, deadline):
+        """See to it that what comes from now on is for us."""
+        doubt = self._doubt
+        while doubt is not None:
+            if self.quiet:
+                self._drain(transport, doubt, self.quiet, deadline)
+            if self._doubt is doubt:
+                self._doubt = None
+            doubt = self._doubt  # there may be a new one meanwhile
+
+    def _drain(self, transport, doubt, quiet, deadline):
+        """Throw away what still comes from before, until nothing has come for *quiet* seconds.
+
+        What one call has heard of the silence counts for the next, so that calls which have less time get there too.
+        """
         size = 0
         while True:
-            silent = self.runtime.clock() + quiet
-            if deadline is not None and deadline < silent:
-                silent = deadline
+            began = self.runtime.clock()
+            silent = began + quiet - doubt.silence
             try:
-                received = transport.receive(silent)
+                received = transport.receive(sooner(silent, deadline))
                 chunk = received
-            except DeadlineExpired:
-                if deadline is not None and silent == deadline:
-                    raise self.runtime.timeout_error(
-                        "{}: no resynchronisation in time: not silent for {} s after a failed call".format(self, quiet)
-                    )
-                break
-            if not chunk:
-                raise self.runtime.eof_error("{}: closed by the peer during resynchronisation".format(self), b"")
-            size += len(chunk)
+            except GeneratorExit:
+                raise  # dropped, where no clock runs any more
+            except BaseException as error:
+                # It was silent up to a cancellation as well.
+                doubt.silence = 0.0 if transport.arrived() else doubt.silence + self.runtime.clock() - began
+                if not isinstance(error, DeadlineExpired):
+                    raise
+                if doubt.silence and sooner(silent, deadline) == silent:
+                    break
+            else:
+                if not chunk:
+                    raise self.runtime.eof_error("{}: closed by the peer during resynchronisation".format(self), b"")
+                doubt.silence = 0.0
+                size += len(chunk)
+            if deadline is not None and self.runtime.clock() >= deadline:
+                raise self.runtime.timeout_error(
+                    "{}: no resynchronisation in time: not silent for {} s after a failed call".format(self, quiet)
+                )
         if size:
             self.log.warning("%s: discarded %d late bytes after a failed call", self, size)
 
@@ -1943,13 +1979,13 @@ class Endpoint(Callbacks):
 
     def distrust(self):
         """Have the next call resynchronise: somebody else has used the same line, and left it out of step."""
-        self._out_of_step = True
+        self._doubt = Doubt()
         if self._link is not None:
             self._retire(self._link, None)
 
     def _part_with(self, link):
         """Let no other call use a link that is out of step. Until then its tickets tell that it is."""
-        self._out_of_step = True
+        self._doubt = Doubt()
         if self._link is link:
             self._link = None
 
@@ -1961,7 +1997,7 @@ class Endpoint(Callbacks):
         link.ready = False
         link.closed = True
         if link.reader is not None or link.writer is not None:
-            self._out_of_step = True
+            self._doubt = Doubt()
             link.transport.shut_down()
         else:
             link.transport.close()
@@ -2124,9 +2160,11 @@ class BaseConnection(Endpoint):
             ticket.link = None
         elif only is None and renewable:
             ticket.link = None
-            if link is not None and self.auto_reconnect and (self.on_connection_lost or self.on_eof_received):
+            ended = link is not None or self._ended
+            if ended and self.auto_reconnect and (self.on_connection_lost or self.on_eof_received):
                 # Told before on_connection_made of the next one; not while holding a turn, which callbacks may want.
-                self._retire(link, link.error)
+                if link is not None:
+                    self._retire(link, link.error)
                 self._turns.leave(ticket)
                 ticket.owner = self.runtime.caller()
                 self._report_ended()
@@ -2255,11 +2293,274 @@ class BaseConnection(Endpoint):
         return failure
 
 
-#: What a definite block begins with.
+#: What blocks begin with. Numbers that are not decimal begin with # and a letter (IEEE 488.2, 8.7.5 to 8.7.7).
+INDEFINITE_BLOCK = b"#0"
 DEFINITE_BLOCK = [b"#%d" % count for count in range(1, 10)]
 
 
-class Stream(BaseConnection):
+class Receiving(BaseConnection):
+    """A connection that can receive in all the ways that streams read.
+
+    A way to receive is a method that `_call` is given, and calls with the link, the deadline and the method's own
+    arguments. It raises EOFError (with what had come) if the peer closes too early, DeadlineExpired at the deadline,
+    and LimitError for a line or frame of more than ``buffer_size`` bytes.
+    """
+
+    def _receive(self, link, deadline):
+        """Append what comes next to the link's buffer."""
+        chunk = link.transport.receive(deadline)
+        if not chunk:
+            raise self._cut_short(link.buffer.take_all())
+        link.buffer.append(chunk)
+
+    def _cut_short(self, partial):
+        so_far = " after {} bytes: {!r}".format(len(partial), partial[:64]) if partial else ""
+        return self._end_of_stream(partial, "the peer closed the connection{}".format(so_far))
+
+    def _receive_line(self, link, deadline, eol):
+        if link.buffer.used:
+            return self._receive_rest_of_line(link, deadline, eol, None)
+        # Most often the reply is all that comes, and need not go through the buffer.
+        chunk = link.transport.receive(deadline)
+        if (
+            isinstance(chunk, bytes)
+            and chunk.endswith(eol)
+            and chunk.find(eol) + len(eol) == len(chunk) <= self.buffer_size
+        ):
+            return chunk
+        return self._receive_rest_of_line(link, deadline, eol, chunk)
+
+    def _receive_rest_of_line(self, link, deadline, eol, chunk):
+        """Receive a line that begins with what the buffer has, or else with *chunk*."""
+        buffer = link.buffer
+        if chunk is not None:
+            if not chunk:
+                raise self._cut_short(b"")
+            buffer.append(chunk)
+        while True:
+            line = buffer.take_until(eol)
+            if line is not None:
+                return self._within_limit(line)
+            if len(buffer) > self.buffer_size:
+                return self._within_limit(buffer.take_all())
+            self._receive(link, deadline)
+
+    def _within_limit(self, line):
+        if len(line) > self.buffer_size:
+            raise self.runtime.limit_error(
+                "{}: a line of more than {} bytes (buffer_size): {!r}...".format(self, self.buffer_size, line[:64]),
+                self.buffer_size,
+                line,
+            )
+        return line
+
+    def _receive_lines(self, link, deadline, n, eol):
+        lines = []
+        try:
+            while len(lines) < n:
+                line = self._receive_line(link, deadline, eol)
+                lines.append(line)
+        except EOFError as error:
+            partial = getattr(error, "partial", b"")
+            raise self._cut_short(b"".join(lines) + partial)
+        return lines
+
+    def _receive_line_batch(self, link, deadline, eol):
+        """Return all the complete lines that have come; until they are consumed they stay in the buffer."""
+        buffer = link.buffer
+        if not buffer:
+            self._receive(link, deadline)
+        while True:
+            if len(buffer) > self.buffer_size:
+                # Among so much there may be a line that is too long.
+                line = self._receive_line(link, deadline, eol)
+                return link, [line]
+            lines = buffer.take_lines(eol)
+            if lines is not None:
+                return link, lines
+            self._receive(link, deadline)
+
+    def _receive_some(self, link, deadline, n):
+        if n < 0:
+            return self._receive_everything(link, deadline)
+        if n and not link.buffer:
+            self._receive(link, deadline)
+        return link.buffer.take(n)
+
+    def _receive_everything(self, link, deadline):
+        chunks = [link.buffer.take_all()]
+        late = 0
+        while True:
+            chunk = link.transport.receive(deadline)
+            if not chunk:
+                break
+            chunks.append(chunk)
+            # What had come in time may be taken late; from a peer that never stops there is always more.
+            if deadline is not None and self.runtime.clock() > deadline:
+                late += len(chunk)
+                if late > self.buffer_size:
+                    raise DeadlineExpired
+        everything = b"".join(chunks)
+        end = self._cut_short(b"")
+        if not everything:
+            raise end
+        link.reader = None
+        self._retire(link, end)
+        return everything
+
+    def _receive_exactly(self, link, deadline, n):
+        buffer = link.buffer
+        if n <= CHUNK_SIZE:
+            while len(buffer) < n:
+                self._receive(link, deadline)
+            return buffer.take(n)
+        memory = bytearray(n)
+        self._receive_into(link, deadline, memoryview(memory))
+        return to_bytes(memory)
+
+    def _receive_into(self, link, deadline, view):
+        received = link.buffer.take_into(view)
+        if received < len(view):
+            received += link.transport.receive_into(view[received:], deadline)
+        if received < len(view):
+            raise self._cut_short(to_bytes(view[:received]))
+
+    def _receive_available(self, link, deadline):
+        buffer = link.buffer
+        while len(buffer) < self.buffer_size:
+            chunk = link.transport.receive_now()
+            if not chunk:
+                break
+            buffer.append(chunk)
+        return buffer.take_all()
+
+    def _receive_ahead(self, link, deadline, n):
+        ticket = link.reader
+        try:
+            while len(link.buffer) < n:
+                self._receive(link, deadline)
+        except DeadlineExpired:
+            self._leave_in_step(link, ticket)
+            raise self.runtime.timeout_error("{}: {} bytes have not come in time".format(self, n))
+        except BaseException as error:
+            # A transport that is cancelled has taken nothing, but an interrupt can come between taking and keeping.
+            if self.runtime.suspends and not isinstance(error, (Exception, KeyboardInterrupt)):
+                self._leave_in_step(link, ticket)
+            raise
+
+    def _leave_in_step(self, link, ticket):
+        """Part a call that fails from its link, which can be trusted all the same; not from one closed meanwhile."""
+        link.reader = None
+        if ticket is not None and not link.closed:
+            ticket.link = None
+
+    def _receive_block(self, link, deadline, eol, allocate):
+        framing = Block(eol, self.buffer_size)
+        header_size, size = self._receive_block_header(link, deadline, framing)
+        if size is None:
+            data = self._receive_frame(link, deadline, framing)
+            if allocate is None:
+                return data
+            memory = allocate(len(data))
+            _view_of_size(memory, len(data))[:] = data
+            return memory
+        # A definite block says how long it is, so it may be longer than what is read ahead.
+        header = link.buffer.take(header_size)
+        complete = memoryview(b"")
+        try:
+            if allocate is None:
+                memory = self._receive_exactly(link, deadline, size)
+                view = memoryview(memory)
+            else:
+                memory = allocate(size)
+                view = _view_of_size(memory, size)
+                self._receive_into(link, deadline, view)
+            complete = view
+            end = self._receive_exactly(link, deadline, len(eol))
+        except EOFError as error:
+            partial = getattr(error, "partial", b"")
+            raise self._cut_short(header + complete.tobytes() + partial)
+        framing.check_terminator(size, end)
+        return memory
+
+    def _receive_block_header(self, link, deadline, framing):
+        """Receive the header of a block; it stays in the buffer."""
+        while True:
+            header = framing.read_header(link.buffer)
+            if not isinstance(header, Need):
+                return header
+            self._receive(link, deadline)
+
+    def _receive_message(self, link, deadline, eol, allocate):
+        if link.buffer.used:
+            return self._receive_block_or_line(link, deadline, eol, None, allocate)
+        # As in _receive_line.
+        chunk = link.transport.receive(deadline)
+        if (
+            isinstance(chunk, bytes)
+            and chunk.endswith(eol)
+            and chunk.find(eol) + len(eol) == len(chunk) <= self.buffer_size
+            and not chunk.startswith(b"#")
+        ):
+            return chunk
+        return self._receive_block_or_line(link, deadline, eol, chunk, allocate)
+
+    def _receive_block_or_line(self, link, deadline, eol, chunk, allocate):
+        """Receive a message that begins with what the buffer has, or else with *chunk*."""
+        buffer = link.buffer
+        if chunk is not None:
+            if not chunk:
+                raise self._cut_short(b"")
+            buffer.append(chunk)
+        # A lone "#" may be the beginning of either.
+        while len(buffer) < 2 and buffer.peek(1) in (b"", b"#"):
+            self._receive(link, deadline)
+        beginning = buffer.peek(2)
+        if allocate is not None and (beginning in DEFINITE_BLOCK or beginning == INDEFINITE_BLOCK):
+            return self._receive_block(link, deadline, eol, allocate)
+        if beginning not in DEFINITE_BLOCK:
+            return self._receive_rest_of_line(link, deadline, eol, None)
+        header_size, size = self._receive_block_header(link, deadline, Block(eol, self.buffer_size))
+        assert size is not None
+        parts = [buffer.take(header_size)]
+        try:
+            parts.append(self._receive_exactly(link, deadline, size))
+            parts.append(self._receive_rest_of_line(link, deadline, eol, None))
+        except EOFError as error:
+            partial = getattr(error, "partial", b"")
+            raise self._cut_short(b"".join(parts) + partial)
+        return b"".join(parts)
+
+    def _receive_frame(self, link, deadline, framing):
+        while True:
+            try:
+                frame = framing.decode(link.buffer)
+            except LimitError as error:
+                raise self.runtime.limit_error("{}: {}".format(self, error), error.limit, error.partial)
+            if not isinstance(frame, Need):
+                return frame
+            self._receive(link, deadline)
+
+
+def writable_view(buffer):
+    """Return the bytes of a buffer, to be received into."""
+    view = byte_view(buffer)
+    if view.readonly:
+        raise TypeError("buffer must be writable, {} is not".format(type(buffer).__name__))
+    return view
+
+
+def _view_of_size(memory, size):
+    """Return the bytes of what a user's function has allocated for a block."""
+    if size == 0:
+        return memoryview(bytearray())  # an array without elements has no bytes to be viewed
+    view = writable_view(memory)
+    if len(view) != size:
+        raise ValueError("allocate must return a buffer of {} bytes, not of {}".format(size, len(view)))
+    return view
+
+
+class Stream(Receiving):
     """A stream of bytes to and from an instrument, kept in step and reconnected on demand.
 
     Every method that does I/O connects first if need be (unless ``auto_reconnect`` is off), and takes a *timeout* in
@@ -2367,7 +2668,7 @@ class Stream(BaseConnection):
                 All of it is filled. When the call fails, it holds what had come so far.
             timeout: seconds.
         """
-        view = _writable_view(buffer)
+        view = writable_view(buffer)
         if len(view):
             self._call("read_into", timeout, None, self._receive_into, None, view)
 
@@ -2498,259 +2799,13 @@ class Stream(BaseConnection):
 
         return LineStream(self).__iter__()
 
-    # Receiving, inside a call
-
-    def _receive(self, link, deadline):
-        """Append what comes next to the link's buffer."""
-        chunk = link.transport.receive(deadline)
-        if not chunk:
-            raise self._cut_short(link.buffer.take_all())
-        link.buffer.append(chunk)
-
-    def _cut_short(self, partial):
-        so_far = " after {} bytes: {!r}".format(len(partial), partial[:64]) if partial else ""
-        return self._end_of_stream(partial, "the peer closed the connection{}".format(so_far))
-
-    def _receive_line(self, link, deadline, eol):
-        if link.buffer.used:
-            return self._receive_rest_of_line(link, deadline, eol, None)
-        # Most often the reply is all that comes, and need not go through the buffer.
-        chunk = link.transport.receive(deadline)
-        if (
-            isinstance(chunk, bytes)
-            and chunk.endswith(eol)
-            and chunk.find(eol) + len(eol) == len(chunk) <= self.buffer_size
-        ):
-            return chunk
-        return self._receive_rest_of_line(link, deadline, eol, chunk)
-
-    def _receive_rest_of_line(self, link, deadline, eol, chunk):
-        """Receive a line that begins with what the buffer has, or else with *chunk*."""
-        buffer = link.buffer
-        if chunk is not None:
-            if not chunk:
-                raise self._cut_short(b"")
-            buffer.append(chunk)
-        while True:
-            line = buffer.take_until(eol)
-            if line is not None:
-                return self._within_limit(line)
-            if len(buffer) > self.buffer_size:
-                return self._within_limit(buffer.take_all())
-            self._receive(link, deadline)
-
-    def _within_limit(self, line):
-        if len(line) > self.buffer_size:
-            raise self.runtime.limit_error(
-                "{}: a line of more than {} bytes (buffer_size): {!r}...".format(self, self.buffer_size, line[:64]),
-                self.buffer_size,
-                line,
-            )
-        return line
-
-    def _receive_lines(self, link, deadline, n, eol):
-        lines = []
-        try:
-            while len(lines) < n:
-                line = self._receive_line(link, deadline, eol)
-                lines.append(line)
-        except EOFError as error:
-            partial = getattr(error, "partial", b"")
-            raise self._cut_short(b"".join(lines) + partial)
-        return lines
-
-    def _receive_line_batch(self, link, deadline, eol):
-        """Return all the complete lines that have come; until they are consumed they stay in the buffer."""
-        buffer = link.buffer
-        if not buffer:
-            self._receive(link, deadline)
-        while True:
-            if len(buffer) > self.buffer_size:
-                # Among so much there may be a line that is too long.
-                line = self._receive_line(link, deadline, eol)
-                return link, [line]
-            lines = buffer.take_lines(eol)
-            if lines is not None:
-                return link, lines
-            self._receive(link, deadline)
-
-    def _receive_some(self, link, deadline, n):
-        if n < 0:
-            return self._receive_everything(link, deadline)
-        if n and not link.buffer:
-            self._receive(link, deadline)
-        return link.buffer.take(n)
-
-    def _receive_everything(self, link, deadline):
-        chunks = [link.buffer.take_all()]
-        while True:
-            chunk = link.transport.receive(deadline)
-            if not chunk:
-                break
-            chunks.append(chunk)
-        everything = b"".join(chunks)
-        end = self._cut_short(b"")
-        if not everything:
-            raise end
-        link.reader = None
-        self._retire(link, end)
-        return everything
-
-    def _receive_exactly(self, link, deadline, n):
-        buffer = link.buffer
-        if n <= CHUNK_SIZE:
-            while len(buffer) < n:
-                self._receive(link, deadline)
-            return buffer.take(n)
-        memory = bytearray(n)
-        self._receive_into(link, deadline, memoryview(memory))
-        return to_bytes(memory)
-
-    def _receive_into(self, link, deadline, view):
-        received = link.buffer.take_into(view)
-        if received < len(view):
-            received += link.transport.receive_into(view[received:], deadline)
-        if received < len(view):
-            raise self._cut_short(to_bytes(view[:received]))
-
-    def _receive_available(self, link, deadline):
-        buffer = link.buffer
-        while len(buffer) < self.buffer_size:
-            chunk = link.transport.receive_now()
-            if not chunk:
-                break
-            buffer.append(chunk)
-        return buffer.take_all()
-
-    def _receive_ahead(self, link, deadline, n):
-        ticket = link.reader
-        try:
-            while len(link.buffer) < n:
-                self._receive(link, deadline)
-        except DeadlineExpired:
-            self._leave_in_step(link, ticket)
-            raise self.runtime.timeout_error("{}: {} bytes have not come in time".format(self, n))
-        except BaseException as error:
-            # A transport that is cancelled has taken nothing, but an interrupt can come between taking and keeping.
-            if self.runtime.suspends and not isinstance(error, (Exception, KeyboardInterrupt)):
-                self._leave_in_step(link, ticket)
-            raise
-
-    def _leave_in_step(self, link, ticket):
-        """Part a call that fails from its link, which can be trusted all the same; not from one closed meanwhile."""
-        link.reader = None
-        if ticket is not None and not link.closed:
-            ticket.link = None
-
-    def _receive_block(self, link, deadline, eol, allocate):
-        framing = Block(eol, self.buffer_size)
-        header_size, size = self._receive_block_header(link, deadline, framing)
-        if size is None:
-            data = self._receive_frame(link, deadline, framing)
-            if allocate is None:
-                return data
-            memory = allocate(len(data))
-            _view_of_size(memory, len(data))[:] = data
-            return memory
-        # A definite block says how long it is, so it may be longer than what is read ahead.
-        header = link.buffer.take(header_size)
-        complete = memoryview(b"")
-        try:
-            if allocate is None:
-                memory = self._receive_exactly(link, deadline, size)
-                view = memoryview(memory)
-            else:
-                memory = allocate(size)
-                view = _view_of_size(memory, size)
-                self._receive_into(link, deadline, view)
-            complete = view
-            end = self._receive_exactly(link, deadline, len(eol))
-        except EOFError as error:
-            partial = getattr(error, "partial", b"")
-            raise self._cut_short(header + complete.tobytes() + partial)
-        framing.check_terminator(size, end)
-        return memory
-
-    def _receive_block_header(self, link, deadline, framing):
-        """Receive the header of a block; it stays in the buffer."""
-        while True:
-            header = framing.read_header(link.buffer)
-            if not isinstance(header, Need):
-                return header
-            self._receive(link, deadline)
-
-    def _receive_message(self, link, deadline, eol, allocate):
-        if link.buffer.used:
-            return self._receive_block_or_line(link, deadline, eol, None, allocate)
-        # As in _receive_line.
-        chunk = link.transport.receive(deadline)
-        if (
-            isinstance(chunk, bytes)
-            and chunk.endswith(eol)
-            and chunk.find(eol) + len(eol) == len(chunk) <= self.buffer_size
-            and not chunk.startswith(b"#")
-        ):
-            return chunk
-        return self._receive_block_or_line(link, deadline, eol, chunk, allocate)
-
-    def _receive_block_or_line(self, link, deadline, eol, chunk, allocate):
-        """Receive a message that begins with what the buffer has, or else with *chunk*."""
-        buffer = link.buffer
-        if chunk is not None:
-            if not chunk:
-                raise self._cut_short(b"")
-            buffer.append(chunk)
-        # A lone "#" may be the beginning of either.
-        while len(buffer) < 2 and buffer.peek(1) in (b"", b"#"):
-            self._receive(link, deadline)
-        if allocate is not None and buffer.peek(1) == b"#":
-            return self._receive_block(link, deadline, eol, allocate)
-        if buffer.peek(2) not in DEFINITE_BLOCK:
-            return self._receive_rest_of_line(link, deadline, eol, None)
-        header_size, size = self._receive_block_header(link, deadline, Block(eol, self.buffer_size))
-        assert size is not None
-        parts = [buffer.take(header_size)]
-        try:
-            parts.append(self._receive_exactly(link, deadline, size))
-            parts.append(self._receive_rest_of_line(link, deadline, eol, None))
-        except EOFError as error:
-            partial = getattr(error, "partial", b"")
-            raise self._cut_short(b"".join(parts) + partial)
-        return b"".join(parts)
-
-    def _receive_frame(self, link, deadline, framing):
-        while True:
-            try:
-                frame = framing.decode(link.buffer)
-            except LimitError as error:
-                raise self.runtime.limit_error("{}: {}".format(self, error), error.limit, error.partial)
-            if not isinstance(frame, Need):
-                return frame
-            self._receive(link, deadline)
+    # Arguments
 
     def _eol(self, eol):
         return self.eol if eol is None else check_eol(eol)
 
     def _block_end(self, eol):
         return b"" if eol == b"" else self._eol(eol)
-
-
-def _writable_view(buffer):
-    """Return the bytes of a buffer, to be received into."""
-    view = byte_view(buffer)
-    if view.readonly:
-        raise TypeError("buffer must be writable, {} is not".format(type(buffer).__name__))
-    return view
-
-
-def _view_of_size(memory, size):
-    """Return the bytes of what a user's function has allocated for a block."""
-    if size == 0:
-        return memoryview(bytearray())  # an array without elements has no bytes to be viewed
-    view = _writable_view(memory)
-    if len(view) != size:
-        raise ValueError("allocate must return a buffer of {} bytes, not of {}".format(size, len(view)))
-    return view
 
 
 class BaseStream(object):

@@ -61,8 +61,9 @@ class Resource:
         with _making:
             alive = self.connections()
             if alive and settings != self._settings:
-                different = [name for name in settings if settings[name] != self._settings.get(name)]
-                wanted = ", ".join(f"{name}={settings[name]!r}" for name in different)
+                names = dict.fromkeys([*settings, *self._settings])
+                different = [name for name in names if settings.get(name) != self._settings.get(name)]
+                wanted = ", ".join(f"{name}={settings.get(name)!r}" for name in different)
                 present = ", ".join(f"{name}={self._settings.get(name)!r}" for name in different)
                 raise ValueError(f"{self.name} is in use with {present}: it cannot be had with {wanted} as well")
             reference = self._connections.get(home)

@@ -304,6 +304,17 @@ class Stream:
         """
         return run(self.stream.readblock(eol, timeout, allocate=allocate))
 
+    if TYPE_CHECKING:
+
+        @overload
+        def readmessage(
+            self, eol: bytes | None = None, timeout: Timeout = DEFAULT, *, allocate: None = None
+        ) -> bytes: ...
+        @overload
+        def readmessage(
+            self, eol: bytes | None = None, timeout: Timeout = DEFAULT, *, allocate: Callable[[int], Memory]
+        ) -> Memory | bytes: ...
+
     def readmessage(
         self, eol: bytes | None = None, timeout: Timeout = DEFAULT, *, allocate: Callable[[int], Any] | None = None
     ) -> Any:
@@ -387,6 +398,17 @@ class Stream:
     ) -> Any:
         """Send *data* and read the IEEE 488.2 block that answers it; see `readblock`."""
         return run(self.stream.write_readblock(data, eol, timeout, allocate=allocate))
+
+    if TYPE_CHECKING:
+
+        @overload
+        def write_readmessage(
+            self, data: Data, eol: bytes | None = None, timeout: Timeout = DEFAULT, *, allocate: None = None
+        ) -> bytes: ...
+        @overload
+        def write_readmessage(
+            self, data: Data, eol: bytes | None = None, timeout: Timeout = DEFAULT, *, allocate: Callable[[int], Memory]
+        ) -> Memory | bytes: ...
 
     def write_readmessage(
         self,

@@ -25,7 +25,7 @@ class Ticket:
 
     Args:
         method: what is being called, for messages.
-        owner: who calls it, as `Runtime.caller` says.
+        owner: who calls it, as `Runtime.caller` says; None if nobody will ask.
     """
 
     #: Whether it needs the reading turn, and the writing turn.
@@ -35,7 +35,7 @@ class Ticket:
     link: Any = None
     hold: Any = None
 
-    def __init__(self, method: str, owner: Any) -> None:
+    def __init__(self, method: str, owner: Any = None) -> None:
         self.method = method
         self.owner = owner
 

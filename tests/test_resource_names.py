@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -378,6 +379,30 @@ def test_what_fits_nothing_is_told_every_kind(text):
         assert kind in str(caught.value)
     for kind in ("can::", "hid::", "sigrok::", "visa::", "TCPIP", "ASRL", "USB", "GPIB"):
         assert kind in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("COM3", "serial::COM3::9600::8N1"),
+        ("/dev/ttyUSB0", "serial::/dev/ttyUSB0::9600::8N1"),
+        ("/dev/serial/by-id/usb-FTDI-if00", "serial::/dev/serial/by-id/usb-FTDI-if00::9600::8N1"),
+        ("192.168.1.12:5025", "tcp::192.168.1.12:5025"),
+        ("[fe80::1]:5025", "tcp::[fe80::1]:5025"),
+    ],
+)
+def test_a_bare_port_or_socket_is_told_what_to_write(text, advice):
+    with pytest.raises(ValueError, match=rf"expected its kind first, such as {re.escape(advice)}; no resource"):
+        parse(text)
+    parse(advice)
+
+
+@pytest.mark.parametrize("text", ["COM3 ", "/dev/tty\nUSB0", "host", "a?b:5025", "host:0", "http://host:80"])
+def test_other_texts_get_no_wrong_advice(text):
+    with pytest.raises(ValueError, match="no resource that is supported") as caught:
+        parse(text)
+    assert "such as serial::" not in str(caught.value)
+    assert "such as tcp::" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,91 @@ def test_a_peer_that_trickles_cannot_stretch_the_time_limit():
     assert instrument.runtime.now == 1
 
 
+class Pouring(FakeTransport):
+    """A connection whose peer never stops sending: there is more whenever something has been taken."""
+
+    def receive(self, deadline):
+        self._runtime.now += 0.01
+        assert self._runtime.now < 100, "it goes on for ever"
+        return b"0123456789"
+
+    def receive_now(self):
+        return self.receive(None)
+
+    def arrived(self):
+        return True
+
+
+def test_a_peer_that_never_stops_cannot_stretch_a_read_of_everything():
+    instrument = Instrument([(0, Pouring)], timeout=1)
+    with pytest.raises(ConnectionTimeoutError, match="read timed out after 1 s"):
+        run(instrument.read())
+    assert 1 <= instrument.runtime.now < 2
+
+
+def test_a_peer_that_never_stops_cannot_stretch_the_resynchronisation():
+    instrument = Instrument([(0, Pouring)], timeout=1, quiet=0.5)
+    instrument.distrust()
+    with pytest.raises(ConnectionTimeoutError, match=r"not silent for 0\.5 s"):
+        run(instrument.write_readline(b"?\n"))
+    assert 1 <= instrument.runtime.now < 2
+
+
+def silent(runtime):
+    return FakeTransport(runtime)
+
+
+def test_calls_share_the_silence_that_they_have_heard():
+    instrument = Instrument([(0, silent)] * 3 + [(0, peer([(0, b"ok\n")]))], timeout=3, quiet=10)
+    instrument.distrust()
+    for _ in range(3):
+        with pytest.raises(ConnectionTimeoutError, match="not silent for 10 s"):
+            run(instrument.write_readline(b"?\n"))
+        run(instrument.runtime.sleep(100))  # nobody listens: what came then is not known
+    began = instrument.runtime.now
+    assert run(instrument.write_readline(b"?\n")) == b"ok\n"
+    assert instrument.runtime.now == pytest.approx(began + 1)
+
+
+def test_what_comes_begins_the_silence_anew():
+    chatter = [(0, lambda runtime: FakeTransport(runtime, greeting=[(2, b"late\n")]))]
+    instrument = Instrument([(0, silent), *chatter, *[(0, silent)] * 2, (0, peer([(0, b"ok\n")]))], timeout=3, quiet=9)
+    instrument.distrust()
+    for _ in range(4):  # silent for 3 s, 2 s and then 1 s, 3 s, 3 s: 2 s are missing
+        with pytest.raises(ConnectionTimeoutError, match="not silent for 9 s"):
+            run(instrument.write_readline(b"?\n"))
+    began = instrument.runtime.now
+    assert run(instrument.write_readline(b"?\n")) == b"ok\n"
+    assert instrument.runtime.now == pytest.approx(began + 2)
+
+
+def test_another_failure_begins_the_silence_anew():
+    instrument = Instrument([(0, silent)] * 3 + [(0, peer([(0, b"ok\n")]))], timeout=3, quiet=8)
+    instrument.distrust()
+    for again in (False, True, False):
+        if again:
+            instrument.distrust()
+        with pytest.raises(ConnectionTimeoutError, match="not silent for 8 s"):
+            run(instrument.write_readline(b"?\n"))
+    assert run(instrument.write_readline(b"?\n")) == b"ok\n"
+    assert instrument.runtime.now == pytest.approx(11)
+
+
+def test_doubt_that_arises_during_a_resynchronisation_is_settled_by_another_one():
+    class DoubtfulMeanwhile(FakeTransport):
+        def receive(self, deadline):
+            if not self.requests and self._runtime.now < 1:
+                self._runtime.now = 0.9
+                instrument.distrust()
+            return super().receive(deadline)
+
+    connections = [(0, lambda runtime: DoubtfulMeanwhile(runtime, [(1.5, b"late\n")], lambda request: [(0, b"ok\n")]))]
+    instrument = Instrument(connections, quiet=1)
+    instrument.distrust()
+    assert run(instrument.write_readline(b"?\n")) == b"ok\n"
+    assert instrument.runtime.now == pytest.approx(2.5)
+
+
 def test_the_time_limit_holds_for_connecting_too():
     instrument = Instrument([(0.75, peer([(0.5, b"late\n")]))], timeout=1)
     with pytest.raises(ConnectionTimeoutError):

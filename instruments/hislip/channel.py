@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sockio.runtimes.base import Runtime
 
-    from .wire import Wire
+    from ..wire import Wire
 
 #: How much of what nobody wants is read at once, in bytes.
 SKIP_SIZE = 65536

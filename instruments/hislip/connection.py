@@ -55,6 +55,7 @@ class HislipConnection(MessageConnection):
     """
 
     has_lock = True
+    polls_aside = True
 
     def __init__(
         self,
@@ -146,13 +147,19 @@ class HislipConnection(MessageConnection):
         return await self.session.synchronous.receive_into(view, deadline)
 
     async def _query(self, message: bytes, deadline: float | None) -> bytes:
-        channel = self.session.synchronous  # as in the base class, a few calls shorter
-        await channel.send_message(message, deadline)
-        part, end = await channel.receive_part(deadline)
+        part, end = await self.session.synchronous.exchange(message, deadline)
         return part if end else part + await self._receive_response(deadline)
 
     async def _clear(self, deadline: float | None) -> None:
         await self.session.clear(self.preferred_mode, deadline)
+
+    async def _recover(self, deadline: float | None) -> None:
+        try:
+            await self._clear(deadline)
+        except HislipError:
+            # The instrument has to be able to do it (IVI-6.1, 6.12); where it is not, a new connection starts afresh.
+            self._disconnect()
+            await self._connect(deadline)
 
     # Calls
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from sockio.errors import ProtocolError
 from sockio.runtimes import bind
 
+from ..wire import Wire
 from .asynchronous import AsynchronousChannel
 from .codec import OVERLAP, SIZE, MessageType, decode_size, type_name
 from .synchronous import SynchronousChannel
-from .wire import Wire
 
 if TYPE_CHECKING:
     from sockio.runtimes.base import Runtime
@@ -54,7 +54,6 @@ class Session:
         make = bind(Wire, runtime)
         self._wires = [make(address.host, address.port, auto_reconnect=False, **options) for _ in range(2)]
         self._runtime = runtime
-        self._home = runtime.home()
         for wire in self._wires:
             wire.on_broken = self.give_up  # one channel is as good as none
         first, second = self._wires
@@ -67,14 +66,15 @@ class Session:
 
     def usable(self) -> bool:
         """Tell the same to a call, which may run in another event loop than that in which the connection was made."""
-        return self._runtime.home() is self._home and self.connected()
+        return self.synchronous.wire.at_home() and self.connected()
 
     def intact(self) -> bool:
         """Tell the same to who has the turn."""
         # Nearly always nothing has come, which is quicker to find out.
-        if self.synchronous.unread == 0 and self._runtime.home() is self._home and self.synchronous.wire.idle():
+        channel = self.synchronous
+        if channel.unread == 0 and channel.wire.idle():
             return True
-        return self.usable() and not self.synchronous.torn()
+        return self.usable() and not channel.torn()
 
     async def _open(self, wire: Wire, deadline: float | None) -> None:
         await wire.open(None if deadline is None else max(0.0, deadline - self._runtime.clock()))
@@ -82,10 +82,7 @@ class Session:
     def give_up(self) -> None:
         """Close both channels without waiting, from any thread."""
         for wire in self._wires:
-            try:
-                wire.close().send(None)
-            except StopIteration:
-                pass  # closing waits for nothing, so its coroutine ends at once
+            wire.end()
 
     # Initialization (IVI-6.1, 6.1)
 

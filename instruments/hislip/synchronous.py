@@ -16,6 +16,7 @@ from .channel import JOIN_LIMIT, Channel
 from .codec import (
     FIRST_MESSAGE_ID,
     HEADER,
+    PROLOGUE,
     RMT_DELIVERED,
     UNKNOWN_MESSAGE_ID,
     Message,
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 
     from sockio.runtimes.base import Runtime
 
+    from ..wire import Wire
     from .asynchronous import AsynchronousChannel
-    from .wire import Wire
 
 DATA = MessageType.DATA
 DATA_END = MessageType.DATA_END
@@ -114,14 +115,59 @@ class SynchronousChannel(Channel):
         self._payload, self._midway = b"", False
         delivered = self.take_delivered() if self._delivered else 0
         if not delivered and self.handing_over.queue:
-            # A status query may be on its way that says it. This message must not get there first.
-            async with self.handing_over.turn(kind.name, deadline):
-                pass
+            await self._let_it_be_said(deadline)
         self.last_sent = message_id = next_message_id(self.last_sent)
         if len(payload) <= JOIN_LIMIT:
             await self.wire.send(encode(kind, delivered, message_id, bytes(payload)), deadline)
         else:
             await self.send(kind, delivered, message_id, payload, deadline)
+
+    async def _let_it_be_said(self, deadline: float | None) -> None:
+        """Wait for a status query that may be on its way to say that the last response has been delivered.
+
+        The next message must not get there first.
+        """
+        async with self.handing_over.turn("send", deadline):
+            pass
+
+    async def exchange(self, message: bytes, deadline: float | None) -> tuple[bytes, bool]:
+        """Send a program message, and receive the first part of the response; tell whether it is the last one.
+
+        It is `send_message` and `receive_part`, made quick for short messages.
+        """
+        size = len(message)
+        if size > JOIN_LIMIT or size > self.send_limit or self.unread or self.overlap:
+            await self.send_message(message, deadline)
+            return await self.receive_part(deadline)
+        self._payload, self._midway = b"", False
+        delivered = self.take_delivered() if self._delivered else 0
+        if not delivered and self.handing_over.queue:
+            await self._let_it_be_said(deadline)
+        self.last_sent = message_id = next_message_id(self.last_sent)
+        request = HEADER.pack(PROLOGUE, DATA_END, delivered, message_id, size) + message
+        response = await self.wire.exchange(request, deadline, self._take_response)
+        if response is None:
+            return await self.receive_part(deadline)
+        return response, True
+
+    def _take_response(self, received: bytes) -> bytes | None:
+        """Return the payload of what has been received if that is the response to the last message, and all of it."""
+        size = len(received) - HEADER.size
+        if size < 0:
+            return None
+        prologue, kind, _, message_id, length = HEADER.unpack_from(received)
+        if (
+            length != size
+            or kind != DATA_END
+            or prologue != PROLOGUE
+            or message_id != self.last_sent
+            or size > self.limit
+            or self.asynchronous.interruptions
+        ):
+            return None
+        self.last_received = message_id
+        self._delivered[:] = DELIVERED
+        return received[HEADER.size :]
 
     # Receiving
 

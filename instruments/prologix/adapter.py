@@ -12,18 +12,14 @@ from sockio.runtimes.blocking import run
 from sockio.turns import Ticket, Turns
 
 from . import codec
+from .line import Line
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    from sockio.link import Link
     from sockio.stream import Stream
 
     from ..message import Allocate
-
-#: How much longer than the adapter's own limit a read is waited for before the adapter is told to read once more, in
-#: seconds. One that comes too early costs time and no more: the adapter obeys one command after the other.
-GRACE = 0.05
 
 
 class Adapter:
@@ -41,6 +37,7 @@ class Adapter:
     def __init__(self, stream: Stream) -> None:
         stream.auto_reconnect = False
         self.stream = stream
+        self._line = Line(stream)
         self.runtime = stream.runtime
         self._turns = Turns(stream.runtime)
         self._connection = 0
@@ -73,21 +70,18 @@ class Adapter:
 
     async def send(self, user: object, method: str, address: bytes, request: bytes, timeout: float | None) -> None:
         """Send a request to which no answer comes."""
-        await self._call(user, method, timeout, self._exchange, address, request, None)
+        await self._call(user, method, timeout, self._exchange, address, request, self._line.send)
 
     async def ask(self, user: object, method: str, address: bytes, request: bytes, timeout: float | None) -> bytes:
         """Send a request and return the line that the adapter itself answers."""
-        line: bytes = await self._call(
-            user, method, timeout, self._exchange, address, request, self.stream._receive_line, codec.END
-        )
+        line: bytes = await self._call(user, method, timeout, self._exchange, address, request, self._line.ask)
         return line
 
     async def read_message(
         self, user: object, method: str, address: bytes, request: bytes, timeout: float | None
     ) -> bytes:
         """Send a request that ends with a ``++read``, and return the response message."""
-        receive = self.stream._receive_message
-        message: bytes = await self._call(user, method, timeout, self._read, address, request, receive, b"\n", None)
+        message: bytes = await self._call(user, method, timeout, self._read, address, request, None)
         return message
 
     async def read_block(
@@ -97,8 +91,7 @@ class Adapter:
 
         A message that is no block is returned as bytes.
         """
-        receive = self.stream._receive_message
-        block: Buffer = await self._call(user, method, timeout, self._read, address, request, receive, b"\n", allocate)
+        block: Buffer = await self._call(user, method, timeout, self._read, address, request, allocate)
         return block
 
     async def clear_interface(self, timeout: float | None) -> None:
@@ -167,10 +160,10 @@ class Adapter:
         deadline: float | None,
         address: bytes,
         request: bytes,
-        receive: Callable[..., Any] | None,
+        exchange: Callable[..., Awaitable[Any]],
         *args: Any,
     ) -> Any:
-        """Send a request to an instrument, and receive the answer if there is something that receives it.
+        """Do one of `Line`'s exchanges with an instrument.
 
         An instrument whose last call was not completed is cleared first.
         """
@@ -181,7 +174,7 @@ class Adapter:
             self._address = address
         if address:
             self._out_of_step.add(address)
-        answer = await self.stream._call(method, self._left(deadline), request, receive, None, *args)
+        answer = await exchange(method, self._left(deadline), request, *args)
         self._out_of_step.discard(address)
         return answer
 
@@ -192,33 +185,15 @@ class Adapter:
         deadline: float | None,
         address: bytes,
         request: bytes,
-        receive: Callable[..., Any],
-        *args: Any,
+        allocate: Allocate | None,
     ) -> Any:
         wait = codec.read_timeout(self._left(deadline))
         # A much shorter timeout must not keep the adapter busy for the length of the last one.
         if not wait <= self._read_timeout <= wait + codec.READ_STEP:
             request = codec.set_read_timeout(wait) + request
             self._read_timeout = wait
-        return await self._exchange(user, method, deadline, address, request, self._receive_patiently, receive, *args)
-
-    async def _receive_patiently(
-        self, link: Link, deadline: float | None, receive: Callable[..., Any], *args: Any
-    ) -> Any:
-        """Receive what an instrument says, telling the adapter to read again when its own time limit is over."""
-        clock = self.runtime.clock
-        while not link.buffer:
-            again = clock() + self._read_timeout / 1000 + GRACE
-            if deadline is not None and deadline <= again:
-                break
-            try:
-                await self.stream._receive(link, again)
-            except DeadlineExpired:
-                unsent = link.transport.send(codec.READ, deadline)
-                if unsent is not None:
-                    await unsent
-        answer = receive(link, deadline, *args)
-        return await answer if isinstance(answer, Awaitable) else answer
+        patience = self._read_timeout / 1000
+        return await self._exchange(user, method, deadline, address, request, self._line.read, patience, allocate)
 
 
 #: By the number of the stream, which the adapter keeps, so that the number is not given again.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sockio import registry
 from sockio.resource import (
@@ -31,13 +31,38 @@ if TYPE_CHECKING:
 ADAPTER_QUIET = 0.1
 
 
+#: What the connection to an instrument can be told, by the kind of its address; see the classes of the connections.
+OPTIONS: dict[type[Address], tuple[str, ...]] = {
+    VXI11Address: ("limit", "read_size", "term_char", "interrupt_host"),
+    HiSLIPAddress: ("limit", "mode", "maximum_message_size", "vendor_id"),
+}
+
+
+def check_options(address: Address, options: dict[str, Any]) -> None:
+    """Refuse options that a connection to an address does not have.
+
+    Raises:
+        TypeError: there is one.
+    """
+    known = OPTIONS.get(type(address), ())
+    for name in options:
+        if name not in known:
+            has = f"it has {', '.join(known)}" if known else "it has none besides those in the resource string"
+            raise TypeError(f"{address} has no option {name!r}: {has}")
+
+
 def is_stream(address: Address) -> bool:
     """Tell whether an address is that of a stream of bytes."""
     return isinstance(address, (HostAddress, UnixAddress, SerialAddress))
 
 
 def connect(
-    address: Address, carrier: Address, terminator: bytes, runtime: Runtime, visa_library: str
+    address: Address,
+    carrier: Address,
+    terminator: bytes,
+    runtime: Runtime,
+    visa_library: str,
+    options: dict[str, Any],
 ) -> tuple[Messages, Stream | None]:
     """Return the message connection for an address, and the byte stream under it, if it is one.
 
@@ -47,6 +72,7 @@ def connect(
         terminator: what ends a response where only bytes can say so.
         runtime: of the caller.
         visa_library: what PyVISA is to use, where it is needed.
+        options: of the connection, out of `OPTIONS`.
 
     Raises:
         ValueError: it is in use with other settings, or cannot carry messages.
@@ -64,11 +90,11 @@ def connect(
         if isinstance(address, VXI11Address):
             from ..vxi11 import Vxi11Connection
 
-            return Vxi11Connection(address, runtime)
+            return Vxi11Connection(address, runtime, **options)
         if isinstance(address, HiSLIPAddress):
             from ..hislip import HislipConnection
 
-            return HislipConnection(address, runtime)
+            return HislipConnection(address, runtime, **options)
         if isinstance(address, USBAddress) and address.resource_class == "INSTR":
             from ..usbtmc import UsbtmcConnection, is_available
 
@@ -79,5 +105,7 @@ def connect(
         assert isinstance(address, (USBAddress, GPIBAddress, VISAAddress))
         return VisaConnection(address, runtime, visa_library)
 
-    settings = {"visa_library": visa_library} if isinstance(address, (USBAddress, GPIBAddress, VISAAddress)) else {}
+    settings = dict(options)
+    if isinstance(address, (USBAddress, GPIBAddress, VISAAddress)):
+        settings["visa_library"] = visa_library
     return registry.resource(address.resource).connection(runtime, settings, make), None

@@ -46,11 +46,7 @@ class Instrument(Standalone):
 
     def __init__(self, pipe: ScpiPipe | str) -> None:
         if isinstance(pipe, str):
-            made = object.__new__(ScpiPipe)
-            made.link = self.link
-            made.conn = pipe
-            made.__init__(pipe)  # type: ignore[misc]  # as `Standalone` does it, but on this driver's own flavour
-            pipe = made
+            pipe = ScpiPipe(pipe)
         elif not isinstance(pipe, ScpiPipe):
             raise TypeError(f"expected a ScpiPipe or a resource string, got {pipe!r}")
         self.pipe = pipe._native if isinstance(pipe, Twin) else pipe  # type: ignore[assignment]
@@ -119,7 +115,7 @@ class Instrument(Standalone):
 
     async def self_test(self, timeout: Timeout = DEFAULT) -> int:
         """Run the self-test and return its result, 0 when it has passed (``*TST?``)."""
-        return await self._number("*TST?", timeout)
+        return await self.pipe.query_int("*TST?", timeout)
 
     async def trigger(self, timeout: Timeout = DEFAULT) -> None:
         """Trigger the instrument."""
@@ -135,7 +131,7 @@ class Instrument(Standalone):
         Raises:
             ConnectionTimeoutError: it has not been completed in time. The next call resynchronises.
         """
-        if await self._number("*OPC?", timeout) != 1:
+        if await self.pipe.query_int("*OPC?", timeout) != 1:
             raise InstrumentError(f"{self!r}: *OPC? has not been answered by 1")
 
     async def save(self, number: int, timeout: Timeout = DEFAULT) -> None:
@@ -158,11 +154,11 @@ class Instrument(Standalone):
 
     async def event_status(self, timeout: Timeout = DEFAULT) -> int:
         """Return the event status register and clear it (``*ESR?``)."""
-        return await self._number("*ESR?", timeout)
+        return await self.pipe.query_int("*ESR?", timeout)
 
     async def event_status_enable(self, timeout: Timeout = DEFAULT) -> int:
         """Return which events set the summary bit in the status byte (``*ESE?``)."""
-        return await self._number("*ESE?", timeout)
+        return await self.pipe.query_int("*ESE?", timeout)
 
     async def set_event_status_enable(self, mask: int, timeout: Timeout = DEFAULT) -> None:
         """Set which events set the summary bit in the status byte, 0 to 255 (``*ESE``)."""
@@ -170,7 +166,7 @@ class Instrument(Standalone):
 
     async def service_request_enable(self, timeout: Timeout = DEFAULT) -> int:
         """Return which bits of the status byte request service (``*SRE?``)."""
-        return await self._number("*SRE?", timeout)
+        return await self.pipe.query_int("*SRE?", timeout)
 
     async def set_service_request_enable(self, mask: int, timeout: Timeout = DEFAULT) -> None:
         """Set which bits of the status byte request service, 0 to 255 (``*SRE``)."""
@@ -235,15 +231,6 @@ class Instrument(Standalone):
 
     async def __aexit__(self, *exception: object) -> None:
         await self.pipe.unlock()
-
-    async def _number(self, message: str, timeout: Timeout) -> int:
-        response = await self.pipe.query(message, timeout)
-        try:
-            return int(response)
-        except ValueError:
-            raise ProtocolError(
-                f"{self!r}: expected a whole number in response to {message}, got {response!r}", response.encode()
-            ) from None
 
 
 def check_mask(mask: int) -> int:

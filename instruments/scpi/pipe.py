@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from sockio.deadline import DEFAULT
+from sockio.deadline import DEFAULT, check_timeout
 from sockio.errors import ProtocolError
 from sockio.framing.block import encode_block
 from sockio.resource import (
@@ -20,7 +20,7 @@ from sockio.resource import (
 
 from ..pipe import BasePipe
 from . import arrays
-from .connect import connect, is_stream
+from .connect import check_options, connect, is_stream
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -45,9 +45,15 @@ class ScpiPipe(BasePipe):
         timeout: seconds for a call.
         encoding: of text.
         visa_library: for resources that go through PyVISA: ``@py`` for pyvisa-py, ``@ivi`` or a path for a vendor's.
+        **options: of the connection, the same ones for all who share it. VXI-11 has ``term_char`` (a byte that ends
+            responses besides the instrument's own mark), ``read_size`` (bytes to ask for at once) and
+            ``interrupt_host`` (the address of this machine that the instrument reaches for service requests); HiSLIP
+            has ``mode`` (``"synchronized"`` or ``"overlap"``) and ``maximum_message_size``; both have ``limit``, the
+            longest response in bytes that is not a block.
 
     Raises:
         ValueError: the resource string is not understood, or not that of an instrument.
+        TypeError: an option that its connection does not have.
     """
 
     #: What ends a message where only its bytes can say so, and what is appended to a message without it.
@@ -60,8 +66,11 @@ class ScpiPipe(BasePipe):
         *,
         encoding: str = "utf-8",
         visa_library: str = "@py",
+        **options: Any,
     ) -> None:
         super().__init__(address, timeout)
+        check_options(self._address, options)
+        self._options = options
         self._terminator = self._address.options.get("eol", self._terminator)
         self.encoding = encoding
         self._visa_library = visa_library
@@ -72,7 +81,7 @@ class ScpiPipe(BasePipe):
         return address.adapter if isinstance(address, PrologixAddress) else address
 
     def _connect_to(self, runtime: Runtime) -> tuple[Messages, Stream | None]:
-        return connect(self._address, self._carrier, self._terminator, runtime, self._visa_library)
+        return connect(self._address, self._carrier, self._terminator, runtime, self._visa_library, self._options)
 
     async def _lock_instrument(self, connection: Messages, timeout: float | None) -> Callable[[], object] | None:
         await connection.lock(timeout)
@@ -93,6 +102,20 @@ class ScpiPipe(BasePipe):
             ProtocolError: the response is not text in the pipe's encoding.
         """
         return self._decode(await self._call("query", timeout, self._encode(message)))
+
+    async def query_int(self, message: str, timeout: Timeout = DEFAULT) -> int:
+        """Send a program message and return the whole number that answers it.
+
+        Raises:
+            ProtocolError: the response is none.
+        """
+        response = await self.query(message, timeout)
+        try:
+            return int(response)
+        except ValueError:
+            raise ProtocolError(
+                f"{self!r}: expected a whole number in response to {message!r}, got {response!r}", response.encode()
+            ) from None
 
     async def write(self, message: str | bytes, timeout: Timeout = DEFAULT) -> None:
         """Send a program message to which there is no response.
@@ -171,11 +194,20 @@ class ScpiPipe(BasePipe):
         await self._call("clear", timeout)
 
     async def read_status_byte(self, timeout: Timeout = DEFAULT) -> int:
-        """Return the status byte by a serial poll; with ``*STB?`` where there is none (IEEE 488.2, 11.2.1)."""
-        if self._polls():
-            status: int = await self._call("read_status_byte", timeout)
-            return status
-        return int(await self.query("*STB?", timeout))
+        """Return the status byte by a serial poll; with ``*STB?`` where there is none (IEEE 488.2, 11.2.1).
+
+        HiSLIP and USBTMC have a way of its own for it: there it neither waits for a call that is running nor for
+        somebody else's lock.
+        """
+        if not self._polls():
+            return await self.query_int("*STB?", timeout)
+        _, connection, _ = self._here()
+        if connection.polls_aside and connection.connected():
+            limit = self.timeout if timeout is DEFAULT else check_timeout("timeout", timeout)
+            status: int = await connection.read_status_byte(limit)
+        else:
+            status = await self._call("read_status_byte", timeout)
+        return status
 
     async def trigger(self, timeout: Timeout = DEFAULT) -> None:
         """Trigger the device; with ``*TRG`` where there is no other way."""
@@ -192,10 +224,12 @@ class ScpiPipe(BasePipe):
         Raises:
             NotSupported: raw sockets and serial lines carry no service requests.
         """
-        _, connection = self._here()
-        await self.connect(timeout)
-        limit = self.timeout if timeout is DEFAULT else timeout
-        status: int = await connection.wait_for_service_request(limit)
+        runtime, connection, _ = self._here()
+        limit = self.timeout if timeout is DEFAULT else check_timeout("timeout", timeout)
+        begin = runtime.clock()
+        await self.connect(limit)
+        left = None if limit is None else max(0.0, begin + limit - runtime.clock())
+        status: int = await connection.wait_for_service_request(left)
         return status
 
     def _polls(self) -> bool:

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
 
         Raises:
             ValueError: the resource string is not understood, or not that of a stream.
+            ImportError: the cobs package is missing (``pip install sockio[cobs]``).
         """
 
         use_crc: bool

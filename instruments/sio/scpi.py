@@ -201,9 +201,15 @@ if TYPE_CHECKING:
             encoding: of text.
             visa_library: for resources that go through PyVISA: ``@py`` for pyvisa-py, ``@ivi`` or a path for a
                 vendor's.
+            **options: of the connection, the same ones for all who share it. VXI-11 has ``term_char`` (a byte that ends
+                responses besides the instrument's own mark), ``read_size`` (bytes to ask for at once) and
+                ``interrupt_host`` (the address of this machine that the instrument reaches for service requests);
+                HiSLIP has ``mode`` (``"synchronized"`` or ``"overlap"``) and ``maximum_message_size``; both have
+                ``limit``, the longest response in bytes that is not a block.
 
         Raises:
             ValueError: the resource string is not understood, or not that of an instrument.
+            TypeError: an option that its connection does not have.
         """
 
         encoding: str
@@ -240,6 +246,14 @@ if TYPE_CHECKING:
             Raises:
                 ConnectionTimeoutError: there was no response in time.
                 ProtocolError: the response is not text in the pipe's encoding.
+            """
+            ...
+
+        def query_int(self, message: str, timeout: Timeout = DEFAULT) -> int:
+            """Send a program message and return the whole number that answers it.
+
+            Raises:
+                ProtocolError: the response is none.
             """
             ...
 
@@ -311,7 +325,11 @@ if TYPE_CHECKING:
             ...
 
         def read_status_byte(self, timeout: Timeout = DEFAULT) -> int:
-            """Return the status byte by a serial poll; with ``*STB?`` where there is none (IEEE 488.2, 11.2.1)."""
+            """Return the status byte by a serial poll; with ``*STB?`` where there is none (IEEE 488.2, 11.2.1).
+
+            HiSLIP and USBTMC have a way of its own for it: there it neither waits for a call that is running nor for
+            somebody else's lock.
+            """
             ...
 
         def trigger(self, timeout: Timeout = DEFAULT) -> None:
@@ -550,6 +568,14 @@ if TYPE_CHECKING:
             """
             ...
 
+        def query_int(self, message: str, timeout: Timeout = DEFAULT) -> Future[int]:
+            """Send a program message and return the whole number that answers it.
+
+            Raises:
+                ProtocolError: the response is none.
+            """
+            ...
+
         def write(self, message: str | bytes, timeout: Timeout = DEFAULT) -> Future[None]:
             """Send a program message to which there is no response.
 
@@ -618,7 +644,11 @@ if TYPE_CHECKING:
             ...
 
         def read_status_byte(self, timeout: Timeout = DEFAULT) -> Future[int]:
-            """Return the status byte by a serial poll; with ``*STB?`` where there is none (IEEE 488.2, 11.2.1)."""
+            """Return the status byte by a serial poll; with ``*STB?`` where there is none (IEEE 488.2, 11.2.1).
+
+            HiSLIP and USBTMC have a way of its own for it: there it neither waits for a call that is running nor for
+            somebody else's lock.
+            """
             ...
 
         def trigger(self, timeout: Timeout = DEFAULT) -> Future[None]:

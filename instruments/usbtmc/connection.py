@@ -27,6 +27,14 @@ LOOK = 0.5
 #: Time limit of a request of the driver for a call that has none, in seconds.
 LONG = 60.0
 
+#: What not every instrument can do: the driver then says EINVAL.
+OPTIONAL = {
+    driver.READ_STATUS_BYTE: "status byte",
+    driver.TRIGGER: "trigger",
+    driver.GO_TO_LOCAL: "remote and local control",
+    driver.LOCAL_LOCKOUT: "remote and local control",
+}
+
 
 class Address(Protocol):
     """Which instrument.
@@ -53,11 +61,16 @@ class UsbtmcConnection(MessageConnection):
     The instrument is found by what it is: unplugged, it is a lost connection; plugged in again, the next call finds it
     under whatever name it has then.
 
+    Every USBTMC instrument has to be able to be cleared (INITIATE_CLEAR, 4.2.1.6). There is no other way to make one
+    forget a response that nobody has read, so one that refuses it after a failed call goes on to fail.
+
     Args:
         address: which instrument.
         runtime: the concurrency model.
         limit: the longest response message that is not a block, in bytes.
     """
+
+    polls_aside = True
 
     def __init__(self, address: Address, runtime: Runtime, limit: int = RESPONSE_LIMIT) -> None:
         super().__init__(str(address), runtime, limit)
@@ -91,19 +104,19 @@ class UsbtmcConnection(MessageConnection):
 
     async def read_status_byte(self, timeout: float | None) -> int:
         """Return the status byte (READ_STATUS_BYTE, USB488 4.3.1), at any time, also while a call waits for a reply."""
-        return await self._request("read_status_byte", driver.READ_STATUS_BYTE, timeout, 1)
+        return await self._ask_aside("read_status_byte", driver.READ_STATUS_BYTE, timeout, 1)
 
     async def trigger(self, timeout: float | None) -> None:
         """Trigger the instrument (TRIGGER, USB488 3.2.1.1)."""
-        await self._call("trigger", timeout, self._trigger)
+        await self._request("trigger", timeout, self._trigger)
 
     async def go_to_local(self, timeout: float | None) -> None:
         """Let the front panel work again (GO_TO_LOCAL, USB488 4.3.3)."""
-        await self._request("go_to_local", driver.GO_TO_LOCAL, timeout)
+        await self._ask_aside("go_to_local", driver.GO_TO_LOCAL, timeout)
 
     async def lock_out_local(self, timeout: float | None) -> None:
         """Switch the front panel off (LOCAL_LOCKOUT, USB488 4.3.4)."""
-        await self._request("lock_out_local", driver.LOCAL_LOCKOUT, timeout)
+        await self._ask_aside("lock_out_local", driver.LOCAL_LOCKOUT, timeout)
 
     async def wait_for_service_request(self, timeout: float | None) -> int:
         runtime = self.runtime
@@ -117,10 +130,16 @@ class UsbtmcConnection(MessageConnection):
             events = self._events
             if events is None:
                 raise ConnectionAbortedError(f"{self}: was closed while wait_for_service_request was running")
-            if await self.runtime.run_in_thread(None, events.wait_service_request, max(1, round(1000 * left))):
+            try:
+                requested = await runtime.run_in_thread(None, events.wait_service_request, max(1, round(1000 * left)))
+            except OSError as error:
+                if error.errno != errno.EFAULT:  # so says the driver where there is no interrupt endpoint
+                    raise
+                raise self._unsupported("service request") from None
+            if requested:
                 return int(await self.runtime.run_in_thread(None, events.request, driver.READ_STATUS_BYTE, 1000, 1))
 
-    async def _request(self, method: str, code: int, timeout: float | None, size: int = 0) -> int:
+    async def _ask_aside(self, method: str, code: int, timeout: float | None, size: int = 0) -> int:
         if not self.connected():
             await self.open(timeout)
         deadline = None if timeout is None else self.runtime.clock() + timeout
@@ -215,9 +234,9 @@ class UsbtmcConnection(MessageConnection):
         try:
             result: int = await self.runtime.run_in_thread(deadline, request, code, round(1000 * seconds), size)
         except OSError as error:
-            if error.errno != errno.EINVAL:
+            if error.errno != errno.EINVAL or code not in OPTIONAL:
                 raise
-            raise self._unsupported("trigger" if code == driver.TRIGGER else "remote and local control") from None
+            raise self._unsupported(OPTIONAL[code]) from None
         return result
 
     def _opened(self) -> driver.Device:

@@ -11,6 +11,7 @@ import errno
 import os
 import select
 import struct
+import threading
 from typing import TYPE_CHECKING
 
 from .sysfs import open_device
@@ -66,6 +67,7 @@ class Device:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self._requesting = threading.Lock()
         self.number = open_device(path)
         try:
             fcntl.ioctl(self.number, API_VERSION, bytearray(4))
@@ -140,15 +142,21 @@ class Device:
     def request(self, code: int, milliseconds: int, size: int = 0) -> int:
         """Do one of the driver's other requests, waiting for it; return the number that it gives.
 
+        One at a time is done, with its own time limit, whichever threads they come from.
+
         Args:
             code: `READ_STATUS_BYTE`, `CLEAR`, ...
             milliseconds: the time limit for the driver.
             size: of what the request gives.
         """
         limit = bytearray(struct.pack("=I", max(SHORTEST_TIMEOUT, milliseconds)))
-        fcntl.ioctl(self.number, SET_TIMEOUT, limit)
         value = bytearray(max(1, size))
-        fcntl.ioctl(self.number, code, value)
+        with self._requesting:
+            number = self.number
+            if number < 0:
+                raise ConnectionAbortedError("closed")
+            fcntl.ioctl(number, SET_TIMEOUT, limit)
+            fcntl.ioctl(number, code, value)
         return value[0]
 
     def wait_service_request(self, milliseconds: int) -> bool:

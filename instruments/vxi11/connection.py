@@ -6,14 +6,14 @@ import socket
 from functools import partial
 from typing import TYPE_CHECKING
 
-from instruments.message import RESPONSE_LIMIT, MessageConnection, NotSupported
+from instruments.message import RESPONSE_LIMIT, MessageConnection, NotSupported, Refusal
 from sockio.errors import DeadlineExpired, ProtocolError
 
 from . import codec
 from .codec import Vxi11Error
 from .interrupts import InterruptChannel, ServiceRequests
 from .link import Address, Link
-from .rpc.codec import Procedure
+from .rpc.codec import Procedure, RpcError
 
 if TYPE_CHECKING:
     from sockio.runtimes.base import Runtime
@@ -46,6 +46,8 @@ class Vxi11Connection(MessageConnection):
     """
 
     has_lock = True
+
+    _refusals = (NotSupported, Refusal, RpcError, Vxi11Error)
 
     def __init__(
         self,
@@ -81,17 +83,24 @@ class Vxi11Connection(MessageConnection):
     def connected(self) -> bool:
         return self._link is not None and self._link.connected()
 
+    def _usable(self) -> bool:
+        return self._link is not None and self._link.usable()
+
     async def close(self) -> None:
         self._closings += 1
         link, in_use = self._link, bool(self._turns.queue) or self._user is not None
         if in_use or link is None or not link.connected():
             self._disconnect()
         else:
-            self._link = None  # a call that comes meanwhile makes a new one
-            first = () if self._channel is None else (codec.DESTROY_INTR_CHAN,)
-            self._close_channel()
-            await link.leave(*first)
+            await self._leave(link)
         self._requests.wake()
+
+    async def _leave(self, link: Link) -> None:
+        """Take leave of the present link, which works."""
+        self._link = None  # a call that comes meanwhile makes a new one
+        first = () if self._channel is None else (codec.DESTROY_INTR_CHAN,)
+        self._close_channel()
+        await link.leave(*first)
 
     def abandon(self) -> None:
         self._closings += 1
@@ -101,24 +110,24 @@ class Vxi11Connection(MessageConnection):
     # Calls beside messages
 
     async def read_status_byte(self, timeout: float | None) -> int:
-        return await self._call("read_status_byte", timeout, self._read_status_byte)
+        return await self._request("read_status_byte", timeout, self._read_status_byte)
 
     async def trigger(self, timeout: float | None) -> None:
-        await self._call("trigger", timeout, self._perform, codec.DEVICE_TRIGGER)
+        await self._request("trigger", timeout, self._perform, codec.DEVICE_TRIGGER)
 
     async def remote(self, timeout: float | None) -> None:
         """Put the instrument in the remote state, in which its front panel is locked."""
-        await self._call("remote", timeout, self._perform, codec.DEVICE_REMOTE)
+        await self._request("remote", timeout, self._perform, codec.DEVICE_REMOTE)
 
     async def local(self, timeout: float | None) -> None:
         """Put the instrument in the local state, in which its front panel can be used."""
-        await self._call("local", timeout, self._perform, codec.DEVICE_LOCAL)
+        await self._request("local", timeout, self._perform, codec.DEVICE_LOCAL)
 
     async def lock(self, timeout: float | None) -> None:
-        await self._call("lock", timeout, self._lock)
+        await self._request("lock", timeout, self._lock)
 
     async def unlock(self, timeout: float | None) -> None:
-        await self._call("unlock", timeout, self._unlock)
+        await self._request("unlock", timeout, self._unlock)
 
     async def docmd(
         self, command: int, data: bytes, timeout: float | None, *, network_order: bool = True, item_size: int = 1
@@ -135,7 +144,7 @@ class Vxi11Connection(MessageConnection):
         Returns:
             what the instrument answers.
         """
-        return await self._call("docmd", timeout, self._docmd, command, data, network_order, item_size)
+        return await self._request("docmd", timeout, self._docmd, command, data, network_order, item_size)
 
     async def abort(self, timeout: float | None) -> None:
         """Stop what another call is waiting for, on the abort channel: that call ends with a Vxi11Error."""
@@ -153,7 +162,7 @@ class Vxi11Connection(MessageConnection):
         method = "wait_for_service_request"
         closings = self._closings
         while True:
-            channel = await self._call(method, self._left(deadline), self._enable_service_requests)
+            channel = await self._request(method, self._left(deadline), self._enable_service_requests)
             try:
                 requested = await self._requests.wait(partial(self._waits_in_vain, channel, closings), deadline)
             except DeadlineExpired:
@@ -167,7 +176,7 @@ class Vxi11Connection(MessageConnection):
                 self._close_channel()
                 raise self.runtime.eof_error(f"{self}: the instrument closed its interrupt channel", b"")
         try:
-            return await self._call(method, self._left(deadline), self._read_status_byte)
+            return await self._request(method, self._left(deadline), self._read_status_byte)
         except BaseException:
             self._requests.add()  # it has not been served
             raise
@@ -233,6 +242,14 @@ class Vxi11Connection(MessageConnection):
 
     async def _clear(self, deadline: float | None) -> None:
         await self._perform(codec.DEVICE_CLEAR, deadline)
+
+    async def _recover(self, deadline: float | None) -> None:
+        try:
+            await self._clear(deadline)
+        except (NotSupported, RpcError):
+            # Not every instrument can be cleared. What it still has to say on a link goes with that.
+            await self._leave(self._present_link())
+            await self._connect(deadline)
 
     # Parts of calls
 

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from instruments.message import NotSupported
+from instruments.message import NotSupported, Refusal
 from sockio.errors import DeadlineExpired, LimitError, ProtocolError
 
 from . import codec
@@ -79,6 +79,10 @@ class Link:
     def connected(self) -> bool:
         """Tell whether the core channel is there, and the instrument at its other end."""
         return self._core is not None and self._core.connected()
+
+    def usable(self) -> bool:
+        """Tell the same to whoever makes the next call, perhaps in another event loop than that of the last one."""
+        return self._core is not None and self._core.usable()
 
     async def open(self, deadline: float | None) -> None:
         """Connect and make the link."""
@@ -155,7 +159,8 @@ class Link:
             encode: returns the arguments, given the time that the instrument has, in milliseconds.
 
         Raises:
-            Vxi11Error, DeadlineExpired, NotSupported: the call has ended with an error, which the results are after.
+            Vxi11Error, Refusal, NotSupported: the call has ended with an error, which the results are after.
+            DeadlineExpired: there was no answer in time.
         """
         while True:
             started = self._runtime.clock()
@@ -187,7 +192,7 @@ class Link:
         """Return what is raised for an error of table B.2."""
         what = codec.describe_error(procedure, error) + of
         if error in (codec.IO_TIMEOUT, codec.LOCKED):
-            return DeadlineExpired(what)
+            return Refusal(what)
         if error == codec.NOT_SUPPORTED:
             return NotSupported(f"{self._resource}: {what}")
         return Vxi11Error(f"{self._resource}: {what}", error)

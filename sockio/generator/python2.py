@@ -87,7 +87,7 @@ PARTS = (
     Part("endpoint.py"),
     Part("connection.py", renamed={"Connection": "BaseConnection"}),
     Part(
-        "stream.py",
+        "receiving.py",
         rewritten={
             'memoryview(buffer).cast("B")': "byte_view(buffer)",
             """        # A BytesIO hands out its memory to be written, and then itself as bytes without a copy.
@@ -102,6 +102,7 @@ PARTS = (
         },
         renamed={"Connection": "BaseConnection"},
     ),
+    Part("stream.py"),
     Part("iteration.py"),
     Part(
         "tcp.py",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from .address import Address
 from .can import read_can
 from .fields import check_text, read_serial, read_settings, read_tcp, refuse_rest, split_fields
 from .gpib import read_prologix
+from .hosts import write_host
 from .lan import read_hislip, read_vxi
 from .modbus import read_modbus
 from .sigrok import SigrokAddress
@@ -16,6 +19,8 @@ from .visa import read_visa, read_visa_name
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_BARE_PORT = re.compile(r"/dev/[\w./-]+|COM\d+", re.IGNORECASE | re.ASCII)
 
 #: The vendor number of FTDI.
 FTDI = 0x0403
@@ -65,6 +70,18 @@ def read_name(text: str) -> Address:
         urls = ", ".join(f"{scheme}://" for scheme in SCHEMES)
         forms = ", ".join(form for form, _ in KINDS.values())
         raise ValueError(
-            f"no resource that is supported: {urls}; {forms}; VISA names that begin with TCPIP, ASRL, USB or GPIB"
+            f"{_advice(text)}no resource that is supported: {urls}; {forms}; "
+            f"VISA names that begin with TCPIP, ASRL, USB or GPIB"
         )
     return address
+
+
+def _advice(text: str) -> str:
+    """What to write instead of the bare name of a serial port, or of a bare host and port; nothing for other texts."""
+    if _BARE_PORT.fullmatch(text):
+        return f"expected its kind first, such as serial::{text}::9600::8N1; "
+    try:
+        address = read_tcp(text)
+    except ValueError:
+        return ""
+    return f"expected its kind first, such as tcp::{write_host(address.host, address.port)}; "

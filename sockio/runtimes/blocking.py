@@ -227,10 +227,13 @@ class BlockingRuntime(Runtime):
         thread.start()
         if not done.wait(max(0, deadline - clock())):
             raise DeadlineExpired
-        value, error = outcome[0]
-        if error is not None:
-            raise error
-        return value
+        value, error = outcome.pop()
+        try:
+            if error is not None:
+                raise error
+            return value
+        finally:
+            del error  # its traceback holds this frame, and with it what has called
 
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         thread = threading.Thread(target=run, args=(coroutine,), name="sockio")

@@ -9,6 +9,7 @@ import asyncio
 import io
 import os
 import socket
+import struct
 import tty
 from collections.abc import Callable
 
@@ -136,6 +137,20 @@ def receive_into(connection: socket.socket, buffer: bytearray | memoryview) -> N
     view = memoryview(buffer)
     while view:
         view = view[connection.recv_into(view) :]
+
+
+def hislip(host: str, port: str | int) -> Run:
+    """One HiSLIP message and its response in a loop over the bare synchronous channel."""
+    connection = connect(host, port)
+    request = struct.pack(">2sBBIQ", b"HS", 7, 0, 0xFFFFFF00, len(REQUEST)) + REQUEST
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            connection.sendall(request)
+            response = connection.recv(4096)
+            assert response[16:] == REPLY
+
+    return run
 
 
 def serial(path: str) -> Run:

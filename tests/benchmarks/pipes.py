@@ -51,7 +51,7 @@ def array(host: str, port: str | int) -> Run:
 
 
 def array_hislip(host: str, port: str | int) -> Run:
-    """The oscilloscope's waveform of ``count`` points as an array, over HiSLIP."""
+    """A waveform of ``count`` points as an array, over HiSLIP."""
     pipe = ScpiPipe(f"hislip::{host}:{port}", timeout=60)
     pipe.write("WAV:FORM BYTE")
 

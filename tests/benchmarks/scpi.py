@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from socket import create_connection, create_server
 
 from tests.benchmarks import limits, ours, pipes
 from tests.benchmarks.blocks import peak
@@ -27,7 +22,6 @@ from tests.benchmarks.harness import (
     pin_to_server_core,
     server,
 )
-from tests.benchmarks.peers.workload import REPLY
 
 QUERIES = 1000
 ARRAY = 2**26
@@ -77,13 +71,14 @@ def arrays(options: Options) -> list[Row]:
 
 
 def messages(options: Options) -> list[Row]:
-    with bench() as (vxi11, hislip), ExitStack() as stack:
+    with other_end("message_server") as (hislip, vxi11), ExitStack() as stack:
         over_vxi11: dict[str, Contender] = {
             "sockio": Local(pipes.query_vxi11("127.0.0.1", vxi11)),
             **options.peers(stack, {VISA: ("visa", "vxi11")}, "127.0.0.1", vxi11),
         }
         vxi11_queries = Comparison(over_vxi11, options.turns(30), options.amount(QUERIES // 2, 10))
         over_hislip: dict[str, Contender] = {
+            "limit": Local(limits.hislip("127.0.0.1", hislip)),
             "sockio": Local(pipes.query_hislip("127.0.0.1", hislip)),
             **options.peers(stack, {VISA: ("visa", "hislip")}, "127.0.0.1", hislip),
         }
@@ -93,7 +88,8 @@ def messages(options: Options) -> list[Row]:
             **options.peers(stack, {VISA: ("visa", "hislip_curve")}, "127.0.0.1", hislip),
         }
         hislip_curves = Comparison(curves, options.turns(20), options.amount(CURVE, 2**16))
-    found = []
+    what = "blocking query over HiSLIP, wall over the bare socket"
+    found = [hislip_queries.row(what, hislip_queries.ratio, "sockio", [VISA])]
     for what, result, wanted in [
         ("blocking query over VXI-11", vxi11_queries, 0.8),
         ("blocking query over HiSLIP", hislip_queries, 0.8),
@@ -114,7 +110,7 @@ def over_visa(result: Comparison, what: str, wanted: float) -> Row:
 
 
 def many(options: Options) -> list[Row]:
-    with slow_instruments(INSTRUMENTS) as port:
+    with other_end("slow_instruments", str(INSTRUMENTS)) as (port,):
         contenders: dict[str, Contender] = {
             "one": Local(pipes.slow_instruments(port, 1)),
             "sockio": Local(pipes.slow_instruments(port, INSTRUMENTS)),
@@ -125,31 +121,9 @@ def many(options: Options) -> list[Row]:
 
 
 @contextmanager
-def bench() -> Iterator[tuple[int, int]]:
-    """A simulated oscilloscope, in a process and on a core of its own; gives its ports for VXI-11 and HiSLIP."""
-    ports = [free_port(), free_port()]
-    transports = [
-        {"type": "tcp", "url": f"127.0.0.1:{port}", "protocol": protocol}
-        for port, protocol in zip(ports, ["vxi11", "hislip"], strict=True)
-    ]
-    device = {"class": "Oscilloscope", "name": "scope", "*idn": REPLY.decode().strip(), "transports": transports}
-    with tempfile.TemporaryDirectory() as folder:
-        configuration = Path(folder, "bench.json")
-        configuration.write_text(json.dumps({"devices": [device]}))
-        command = [sys.executable, "-m", "sinstruments", "-c", str(configuration)]
-        with subprocess.Popen(command, cwd=ROOT, preexec_fn=pin_to_server_core) as process:
-            try:
-                for port in ports:
-                    wait_until_listening(port)
-                yield ports[0], ports[1]
-            finally:
-                process.kill()
-
-
-@contextmanager
-def slow_instruments(number: int) -> Iterator[int]:
-    """Slow instruments in a process and on a core of their own; gives their port."""
-    command = [sys.executable, "-m", "tests.benchmarks.slow_instruments", str(number)]
+def other_end(module: str, *arguments: str) -> Iterator[list[int]]:
+    """A module of the benchmarks in a process and on a core of its own; gives the ports that it prints."""
+    command = [sys.executable, "-m", f"tests.benchmarks.{module}", *arguments]
     pipe = subprocess.PIPE
     with subprocess.Popen(
         command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT, preexec_fn=pin_to_server_core
@@ -157,21 +131,6 @@ def slow_instruments(number: int) -> Iterator[int]:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            yield int(process.stdout.readline())
+            yield [int(port) for port in process.stdout.readline().split()]
         finally:
             process.stdin.close()
-
-
-def free_port() -> int:
-    with create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-def wait_until_listening(port: int) -> None:
-    while True:
-        try:
-            create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return

@@ -303,6 +303,27 @@ async def test_a_message_that_is_cut_short(flavour: Flavour, scripted: Server, m
     assert not stream.connected()
 
 
+@pytest.mark.parametrize("line", [b"#HFF\n", b"#Q17\n", b"#B101\n", b"#\n", b"# 1\n", b"1.5\n"])
+async def test_a_message_that_is_no_block_is_not_received_into_memory(
+    flavour: Flavour, scripted: Server, line: bytes
+) -> None:
+    """Numbers that are not decimal begin as blocks do (IEEE 488.2, 8.7.5 to 8.7.7)."""
+    scripted.script = lambda peer: peer.answer(b"*ESE?\n", line)
+    stream = flavour.TCP(*scripted.address, timeout=8)
+    received = await stream.write_readmessage(b"*ESE?\n", allocate=bytearray)
+    assert received.__class__ is bytes
+    assert received == line
+
+
+@pytest.mark.parametrize("block", [b"#15a\nbcd\n", b"#0abcde\n"])
+async def test_a_message_that_is_a_block_is(flavour: Flavour, scripted: Server, block: bytes) -> None:
+    scripted.script = lambda peer: peer.answer(b"CURVE?\n", block)
+    stream = flavour.TCP(*scripted.address, timeout=8)
+    received = await stream.write_readmessage(b"CURVE?\n", allocate=bytearray)
+    assert received.__class__ is bytearray
+    assert received == block.rstrip(b"\n")[-5:]
+
+
 async def test_messages_with_another_end(flavour: Flavour, scripted: Server) -> None:
     stream, peer = await connected(flavour, scripted)
     peer.send(b"#15a\r\nbc\r\n1.5\n\r\n")

@@ -52,6 +52,20 @@ async def test_an_explicit_open_and_close(flavour: Flavour, server: Server, even
     assert events == ["made", ("lost", None)]
 
 
+@pytest.mark.parametrize("how", ["open", "write_readline"])
+async def test_lost_is_told_before_the_next_is_made_after_distrust(
+    flavour: Flavour, server: Server, events: Events, how: str
+) -> None:
+    stream = flavour.TCP(*server.address, on_connection_made=events.made, on_connection_lost=events.lost)
+    await stream.open()
+    distrusted = stream.distrust()
+    if flavour.blocks:
+        await distrusted
+    await getattr(stream, how)(*([b"a?\n"] if how == "write_readline" else []))
+    await flavour.until(lambda: len(events) > 2)
+    assert events == ["made", ("lost", None), "made"]
+
+
 async def test_an_automatic_open(flavour: Flavour, server: Server, events: Events) -> None:
     stream = flavour.TCP(*server.address, **events.callbacks)
     await stream.write_readline(b"a?\n")

@@ -210,6 +210,43 @@ async def test_a_line_that_is_never_silent(flavour: Flavour, line: Line) -> None
     assert await serial.write_readline(b"echo next\n", timeout=5) == b"next\n"
 
 
+async def test_calls_shorter_than_the_silence_get_there_too(flavour: Flavour, line: Line) -> None:
+    """A poller: what one call has heard of the silence counts for the next one."""
+    serial = make(flavour, "Serial", line.port, quiet=0.5, timeout=0.2)
+    with pytest.raises(TimeoutError):
+        await serial.write_readline(b"silence\n", timeout=0.01)
+    errors: list[str] = []
+    answer = b""
+    while not answer:
+        assert len(errors) < 10, "it never recovers"
+        try:
+            answer = await serial.write_readline(b"echo next\n")
+        except TimeoutError as error:
+            errors.append(str(error))
+    assert answer == b"next\n"
+    assert len(errors) >= 2, "not silent for as long as it has to be"
+    assert all("no resynchronisation in time" in error for error in errors)
+    assert line.requests == [b"silence", b"echo next"]
+
+
+async def test_calls_shorter_than_the_silence_get_there_too(flavour: Flavour, line: Line) -> None:
+    """A poller: what one call has heard of the silence counts for the next one."""
+    serial = make(flavour, "Serial", line.port, quiet=0.5, timeout=0.2)
+    with pytest.raises(TimeoutError):
+        await serial.write_readline(b"silence\n", timeout=0.01)
+    failed = 0
+    while True:
+        try:
+            assert await serial.write_readline(b"echo next\n") == b"next\n"
+            break
+        except TimeoutError as error:
+            assert "no resynchronisation in time" in str(error)
+            failed += 1
+            assert failed < 10, "it never recovers"
+    assert failed >= 2, "not silent for as long as it has to be"
+    assert line.requests == [b"silence", b"echo next"]
+
+
 class ListedPort:
     """An entry of pyserial's list of ports."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,12 @@ def test_the_terminator_of_the_resource_string(flavour: Flavour) -> None:
 @pytest.mark.parametrize("term", [0, 128, -1, 256, "", "\0", "é", True, 10.0, b"\n"])
 def test_a_terminator_that_cannot_be(flavour: Flavour, term: object) -> None:
     pipe = flavour.make(ByteStreamPipe, "tcp::127.0.0.1:1")
-    for method, *args in [(pipe.write_line, "x", term), (pipe.read_line, 1.0, term), (pipe.query_line, "x", 1.0, term)]:
+    calls: list[tuple[Any, ...]] = [
+        (pipe.write_line, "x", term),
+        (pipe.read_line, 1.0, term),
+        (pipe.query_line, "x", 1.0, term),
+    ]
+    for method, *args in calls:
         with pytest.raises(ValueError, match=r"term must be one or more characters, or the code of one, from 1 to 127"):
             flavour.call(method, *args)
 
@@ -99,7 +105,7 @@ def test_a_query_empties_the_input_first(flavour: Flavour) -> None:
 
 def in_waiting(pipe: object, flavour: Flavour) -> object:
     """Return how many bytes have come, as each flavour wants to be called."""
-    count: int = pipe._connection.in_waiting()  # type: ignore[attr-defined]
+    count: int = pipe._place.connection.in_waiting()  # type: ignore[attr-defined]
 
     async def result() -> int:
         return count

@@ -68,7 +68,7 @@ def test_a_malformed_frame_leaves_the_line_as_it_is(flavour: Flavour, line: Line
     with pytest.raises(ProtocolError, match=r"ttyUSB0.*expected a COBS frame"):
         flavour.call(pipe.cobs_read)
     assert flavour.call(pipe.cobs_read) == b"c"
-    assert pipe._connection.connection_counter == 1
+    assert pipe._place.connection.connection_counter == 1
     flavour.call(pipe.drop)
 
 

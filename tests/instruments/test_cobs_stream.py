@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -105,7 +107,7 @@ def test_stop_leaves_what_has_come_and_ends_the_iteration(flavour: Flavour, peer
     stream = started(flavour, peer)
     peer.send(b"\x02a\x00\x02b\x00")
     assert flavour.call(stream.next) == b"a"
-    until(lambda: stream._inbox.queue._frames)
+    until(lambda: stream._inbox.queue)
     flavour.call(stream.stop)
     flavour.call(stream.stop)
     assert flavour.collect(stream, 5) == [b"b"]
@@ -142,7 +144,7 @@ def test_the_block_starts_and_closes(flavour: Flavour, peer: Peer) -> None:
         flavour.call(stream.send, b"\x00")
         until(lambda: peer.received == b"\x01\x01\x00")
     assert not stream.streaming
-    assert not stream._connection.connected()
+    assert not stream._place.connection.connected()
 
 
 def test_the_wrong_kind_of_loop(peer: Peer) -> None:
@@ -217,7 +219,7 @@ def test_too_many_frames(flavour: Flavour, peer: Peer) -> None:
 def test_any_number_of_frames(flavour: Flavour, peer: Peer) -> None:
     stream = started(flavour, peer, maxsize=0)
     peer.send(b"".join(b"\x05\x01%s\x00" % struct.pack(">I", number | 0x01010101)[1:] for number in range(5000)))
-    until(lambda: len(stream._inbox.queue._frames) == 5000)
+    until(lambda: len(stream._inbox.queue) == 5000)
     assert len(flavour.collect(stream, 5000)) == 5000
     assert stream.receiver_overflow is False
     flavour.call(stream.close)
@@ -239,6 +241,86 @@ def test_a_lost_connection_is_made_again(flavour: Flavour, peer: Peer) -> None:
     assert all(isinstance(error, OSError) and str(peer.port) in str(error) for error in errors)
     assert (stream.connections_lost, stream.frames_malformed) == (2, 0)
     flavour.call(stream.close)
+
+
+def test_a_loss_is_counted_whoever_connects_again(flavour: Flavour, peer: Peer) -> None:
+    """Who sends at that moment may be faster than what receives."""
+    errors: list[Exception] = []
+    stream = started(flavour, peer, on_error=errors.append)
+    for losses in range(1, 6):
+        peer.hang_up()
+        try:
+            flavour.call(stream.send, b"x")
+        except OSError:
+            pass  # it was on its way
+        until(lambda losses=losses: peer.connections == losses + 1)  # type: ignore[misc]
+        peer.send(b"\x02a\x00")
+        assert flavour.call(stream.next, 10) == b"a"
+        until(lambda losses=losses: len(errors) == losses)  # type: ignore[misc]
+        assert stream.connections_lost == losses
+    assert all(isinstance(error, OSError) and str(peer.port) in str(error) for error in errors)
+    flavour.call(stream.close)
+
+
+def test_what_cannot_be_started_is_not_streaming(flavour: Flavour, peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = flavour.make(CobsStream, peer.address)
+    flavour.call(stream.connect)
+
+    def spawn(*args: Any) -> None:
+        args[-1].close()
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(stream._place.connection.runtime), "spawn", spawn)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            flavour.call(stream.start)
+    assert not stream.streaming
+    assert not stream._lock.queue
+    flavour.call(stream.stop)
+    flavour.call(stream.start)
+    peer.send(b"\x02a\x00")
+    assert flavour.call(stream.next, 10) == b"a"
+    flavour.call(stream.close)
+
+
+def test_what_ends_by_itself_says_why(flavour: Flavour, peer: Peer, caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(COBS):
+        def decode(self, buffer: Buffer) -> bytes:
+            raise RuntimeError("a mistake in the decoder")
+
+    stream = flavour.make(CobsStream, peer.address)
+    stream._framing = Broken()
+    flavour.call(stream.start)
+    waiting = flavour.actor().start(stream.next, None)
+    until(lambda: peer.connections == 1)
+    peer.send(b"\x02a\x00")
+    with pytest.raises(EOFError, match=r"it is not streaming"):
+        waiting.result(10)
+    assert not stream.streaming
+    assert not stream._lock.queue
+    assert f"{peer.port}'): receiving has ended" in caplog.text
+    assert "a mistake in the decoder" in caplog.text
+    flavour.call(stream.close)
+
+
+def test_the_package_for_it_is_missed_at_once() -> None:
+    code = "import sys; sys.modules['cobs'] = None\nfrom instruments import CobsStream\nCobsStream('tcp::127.0.0.1:9')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert "ImportError: COBS frames need the cobs package: pip install sockio[cobs]" in done.stderr
+
+
+def test_blocking_calls_need_no_event_loop() -> None:
+    code = """
+import sys
+from instruments.sio import CobsStream
+stream = CobsStream("tcp::127.0.0.1:9")
+try:
+    stream.start()
+except ConnectionRefusedError:
+    print([name for name in ("asyncio", "trio", "numpy") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
 def test_a_peer_that_is_away_for_a_while(flavour: Flavour) -> None:
@@ -406,7 +488,8 @@ def test_a_run_that_ends_while_it_streams(peer: Peer) -> None:
     async def begin() -> None:
         await stream.start()
 
-    for run in (lambda: asyncio.run(begin()), lambda: trio.run(begin), lambda: asyncio.run(begin())):
+    runs: list[Callable[[], object]] = [lambda: asyncio.run(begin()), lambda: trio.run(begin)]
+    for run in (*runs, runs[0]):
         run()
         assert not stream.streaming
         assert not stream._lock.queue

@@ -79,7 +79,7 @@ def test_instruments_behind_an_adapter(flavour: Flavour, peer: Peer) -> None:
     for address in (f"prologix::127.0.0.1:{peer.port}::10", f"modbus::rtu::127.0.0.1:{peer.port}::3"):
         flavour.call(pipe.connect)
         flavour.call(comsrv.drop, address)
-        assert not pipe._connection.connected()
+        assert not pipe._place.connection.connected()
 
 
 @pytest.mark.parametrize("method", ["drop_all", "shutdown"])
@@ -114,7 +114,7 @@ def test_connections_of_other_event_loops_and_threads(flavour: Flavour) -> None:
             kind.call(pipe.connect)
         comsrv = flavour.make(ComSrv)
         running = threads.start(pipes[2].read_line)
-        until(lambda: pipes[2]._connection._link.reader)
+        until(lambda: pipes[2]._place.connection._link.reader)
         assert flavour.call(comsrv.list_instruments) == [f"tcp://127.0.0.1:{peer.port}"]
         flavour.call(comsrv.drop_all)
         with pytest.raises(ConnectionAbortedError):
@@ -122,7 +122,7 @@ def test_connections_of_other_event_loops_and_threads(flavour: Flavour) -> None:
         assert flavour.call(comsrv.list_instruments) == []
         for kind, pipe in zip(kinds, pipes, strict=True):
             kind.call(pipe.write, b"x")
-        assert all(pipe._connection.connected() for pipe in pipes)
+        assert all(pipe._place.connection.connected() for pipe in pipes)
         until(lambda: peer.received == b"xxx")
         flavour.call(comsrv.drop_all)
 

@@ -159,6 +159,38 @@ def test_a_status_query_names_the_last_message_and_hands_over_that_its_response_
     run(flavour, test, script)
 
 
+def test_the_status_byte_is_read_beside_a_query_and_whatever_became_of_the_last_one(flavour: Flavour) -> None:
+    asked = threading.Event()
+
+    def script(synchronous: Channel, asynchronous: Channel) -> None:
+        synchronous.expect(IDN.format("00"))
+        asked.set()
+        asynchronous.expect(STATUS_QUERY.format("00", "ff 00"))
+        asynchronous.send(STATUS_RESPONSE.format("05"))
+        # The query times out; nothing is cleared for another status query.
+        asynchronous.expect(STATUS_QUERY.format("00", "ff 00"))
+        asynchronous.send(STATUS_RESPONSE.format("06"))
+        answer_clear(synchronous, asynchronous)
+        answer_idn(synchronous)
+
+    async def test(hislip: HislipConnection) -> None:
+        async def query() -> None:
+            with pytest.raises(ConnectionTimeoutError):
+                await hislip.query(b"*IDN?\n", 0.7)
+
+        async def poll() -> None:
+            while not asked.is_set():
+                await flavour.sleep(0.01)
+            assert await hislip.read_status_byte(5) == 5
+
+        assert hislip.polls_aside
+        await flavour.together(query, poll)
+        assert await hislip.read_status_byte(5) == 6
+        assert await hislip.query(b"*IDN?\n", 5) == b"DMM1\n"
+
+    run(flavour, test, script)
+
+
 def test_a_status_query_that_was_given_up_does_not_answer_the_next(flavour: Flavour) -> None:
     late = threading.Event()
 
@@ -354,6 +386,26 @@ def test_clear_resets_the_message_ids(flavour: Flavour) -> None:
         assert await hislip.query(b"*IDN?\n", 5) == b"DMM1\n"
 
     run(flavour, test, script)
+
+
+def test_an_instrument_that_refuses_a_device_clear_is_connected_to_again(flavour: Flavour) -> None:
+    def refuse(synchronous: Channel, asynchronous: Channel) -> None:
+        synchronous.expect(IDN.format("00"))
+        synchronous.send("48 53 03 04 00 00 00 00 00 00 00 00 00 00 00 03 'big'")
+        asynchronous.expect("48 53 13 00 00 00 00 00 00 00 00 00 00 00 00 00")
+        asynchronous.send("48 53 03 01 00 00 00 00 00 00 00 00 00 00 00 00")
+        synchronous.expect_end()
+        asynchronous.expect_end()
+
+    def answer(synchronous: Channel, asynchronous: Channel) -> None:
+        answer_idn(synchronous)
+
+    async def test(hislip: HislipConnection) -> None:
+        with pytest.raises(HislipError, match="Error 4, Message too large: big"):
+            await hislip.query(b"*IDN?\n", 5)
+        assert await hislip.query(b"*IDN?\n", 5) == b"DMM1\n"
+
+    run(flavour, test, refuse, answer)
 
 
 def test_half_a_device_clear_ends_the_connection(flavour: Flavour) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -10,7 +11,9 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -497,3 +500,45 @@ def test_nobody_is_left_waiting(flavour: Flavour) -> None:
             call.result(20)
         until(lambda: len(peer.received) == 400)
         flavour.call(pipes[0].drop)
+
+
+def test_a_task_that_has_ended_is_not_kept() -> None:
+    """Its result may be large, and the lock that it has left behind is the pipe's until the time is up."""
+    pipe = ByteStreamPipe(NOWHERE)
+
+    async def take() -> weakref.ref[Any]:
+        async def forget() -> None:
+            await pipe.lock(30)
+
+        task = asyncio.create_task(forget())
+        await task
+        return weakref.ref(task)
+
+    async def go_on() -> None:
+        reference = await take()
+        await asyncio.sleep(0)  # asyncio itself keeps it until then
+        gc.collect()
+        assert reference() is None
+        assert pipe.locked
+        await pipe.unlock()
+        assert not pipe.locked
+
+    asyncio.run(go_on())
+
+
+def test_one_pipe_in_the_loops_of_two_threads() -> None:
+    """The connection moves from one to the other; nobody ever gets what is somebody else's."""
+
+    def echo(connection: socket.socket, peer: Peer) -> None:
+        while line := peer.recv(connection):
+            connection.sendall(line)
+
+    with Peer(echo) as peer:
+        pipe = ByteStreamPipe(peer.address, 30)
+
+        async def ask(name: str) -> list[str]:
+            return [answer for number in range(100) if (answer := await pipe.query_line(f"{name}{number}"))]
+
+        with ThreadPoolExecutor(4) as threads:
+            answers = list(threads.map(lambda name: asyncio.run(ask(name)), "abcd"))
+        assert answers == [[f"{name}{number}" for number in range(100)] for name in "abcd"]

@@ -213,6 +213,25 @@ def test_a_service_request_is_waited_for_while_others_ask(flavour: Flavour, benc
     flavour.run(contract)
 
 
+@pytest.mark.parametrize("place", ["hislip"], indirect=True)
+def test_the_status_byte_is_polled_beside_a_lock(flavour: Flavour, bench: Any, place: str) -> None:
+    async def contract() -> None:
+        mine = flavour.make(ScpiPipe, address(bench, place), timeout=5)
+        other = flavour.make(ScpiPipe, address(bench, place), timeout=5)
+        await mine.write("*CLS;*RST;*SRE 0")
+        await mine.lock(30)
+        await mine.write("NO:SUCH:HEADER")
+        await mine.query("*IDN?")
+        assert await other.read_status_byte() & 4
+        with pytest.raises(TimeoutError, match="in use by a lock"):
+            await other.query("*STB?", timeout=0.05)
+        await mine.write("*CLS")
+        await mine.unlock()
+        await mine.drop()
+
+    flavour.run(contract)
+
+
 @pytest.mark.parametrize("place", ["raw", "serial"], indirect=True)
 def test_where_there_are_no_service_requests_that_is_said(flavour: Flavour, bench: Any, place: str) -> None:
     async def contract() -> None:

@@ -93,6 +93,58 @@ def test_what_the_library_does_not_support(runtime: Any) -> None:
     runtime[1](main())
 
 
+@pytest.mark.parametrize("refused", ["read_status_byte", "trigger", "wait_for_service_request"])
+def test_what_is_not_supported_leaves_the_connection_in_step(runtime: Any, refused: str) -> None:
+    async def main() -> None:
+        connection = VisaConnection(NAMES[0], runtime[0], SIMULATED)
+        await connection.write(b"*IDN?\n", 5)
+        session = connection._session
+        with pytest.raises(NotSupported):
+            await getattr(connection, refused)(5)
+        assert await connection.read(5) == b"SIMULATED,METER,1,0\n"
+        await connection.lock(5)
+        assert not connection.has_lock
+        assert connection._session is session
+        await connection.close()
+
+    runtime[1](main())
+
+
+@pytest.fixture
+def vxi11_name(serve_config: Callable[..., Any], unused_port: int) -> Iterator[str]:
+    device = {
+        "package": "instruments.simulators.oscilloscope",
+        "class": "Oscilloscope",
+        "name": "scope",
+        "transports": [{"type": "tcp", "url": f"127.0.0.1:{unused_port}", "protocol": "vxi11"}],
+    }
+    with serve_config({"devices": [device]}, unused_port):
+        yield f"TCPIP0::127.0.0.1,{unused_port}::inst0::INSTR"
+
+
+def test_the_instruments_own_lock(runtime: Any, vxi11_name: str) -> None:
+    """PyVISA-py has it for VXI-11, and does not wait for it."""
+
+    async def main() -> None:
+        holder, other = (VisaConnection(vxi11_name, runtime[0]) for _ in range(2))
+        await other.unlock(5)
+        await holder.lock(5)
+        with pytest.raises(ConnectionTimeoutError, match=r"lock timed out after 0\.5 s: somebody else has locked it"):
+            await other.lock(0.5)
+        assert (holder.has_lock, other.has_lock) == (True, False)
+        await holder.unlock(5)
+        await other.lock(5)
+        assert other.has_lock
+        other.abandon()  # which gives it back
+        await holder.lock(5)
+        await holder.unlock(5)
+        await holder.unlock(5)
+        assert await holder.query(b"*ESE?\n", 5) == b"0\n"
+        await holder.close()
+
+    runtime[1](main())
+
+
 @pytest.mark.parametrize("name", ["GPIB0::10::INSTR", "GPIB0::99::INSTR", "nonsense"])
 def test_what_cannot_be_opened_is_an_OSError_with_its_name(runtime: Any, name: str) -> None:
     with pytest.raises(OSError, match="no such resource") as caught:
@@ -128,6 +180,10 @@ def socket_name(serve_config: Callable[..., Any], unused_port: int) -> Iterator[
         yield f"TCPIP0::127.0.0.1::{unused_port}::SOCKET"
 
 
+def bytes_of_numpy(size: int) -> Any:
+    return np.zeros(size, "u1")
+
+
 def test_pyvisa_py_over_a_socket(runtime: Any, socket_name: str) -> None:
     data = bytes(range(256)) * 400
 
@@ -136,7 +192,7 @@ def test_pyvisa_py_over_a_socket(runtime: Any, socket_name: str) -> None:
         assert await connection.query(b"*IDN?\n", 5) == b"SCOPE\n"
         await connection.write(b"DATA:ARB WAVE,#6102400" + data + b"\n", 5)
         assert bytes(await connection.query_block(b"DATA:ARB? WAVE\n", bytearray, 5)) == data
-        array: Any = await connection.query_block(b"DATA:ARB? WAVE\n", lambda size: np.zeros(size, "u1"), 5)
+        array: Any = await connection.query_block(b"DATA:ARB? WAVE\n", bytes_of_numpy, 5)
         assert array.tobytes() == data
         assert await connection.query(b"DATA:ARB? WAVE\n", 5) == b"#6102400" + data + b"\n"
         assert await connection.query_block(b"*IDN?\n", bytearray, 5) == b"SCOPE\n"

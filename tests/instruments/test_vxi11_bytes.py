@@ -8,6 +8,7 @@ from __future__ import annotations
 import pickle
 import socket
 import struct
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -317,7 +318,7 @@ def test_timeouts_and_locks_are_timeouts(code: int, text: str) -> None:
 
 def test_operation_not_supported() -> None:
     call = f"{CALL} 0000000e {NONE} {LINK} 00000001 {HOUR} {HOUR}"
-    (error,) = converse([(call, f"{DONE} 00000008")], lambda device: device.trigger(None))
+    (error,) = converse([(call, f"{DONE} 00000008"), DESTROY], lambda device: device.trigger(None))
     assert isinstance(error, NotSupported)
     assert "device_trigger: operation not supported (VXI-11 error 8)" in str(error)
 
@@ -535,3 +536,88 @@ def test_a_busy_instrument_is_told_to_stop() -> None:
                 run(device.read(0.2))
             assert run(identify(device)) == b"ACME\n"
             run(device.close())
+
+
+# What an instrument cannot do
+
+#: Error 8, "operation not supported"; and PROC_UNAVAIL (3), from an instrument that does not even know the procedure.
+REFUSALS = {"error 8": f"{DONE} 00000008", "PROC_UNAVAIL": DONE[:-1] + "3"}
+
+
+@pytest.mark.parametrize("refusal", list(REFUSALS))
+def test_an_instrument_that_cannot_be_cleared_gets_a_new_link(refusal: str) -> None:
+    io_error = (READ, f"{DONE} 00000011 00000000 00000000")
+    first = [CREATE, IDENTIFY, io_error, (CLEAR[0], REFUSALS[refusal]), DESTROY]
+    second = [CREATE, IDENTIFY, (READ, ANSWER), IDENTIFY, (READ, ANSWER), DESTROY]
+    with peer(first, second) as instrument:
+        device = connection(instrument.port)
+        with pytest.raises(Vxi11Error, match=r"device_read: I/O error \(VXI-11 error 17\)"):
+            run(identify(device))
+        assert run(identify(device)) == b"ACME\n"
+        assert run(identify(device)) == b"ACME\n"
+        run(device.close())
+
+
+#: Generic arguments with any times: link, flags waitlock, two times.
+ANY_TIMES = f"{LINK} 00000001 ???????? ????????"
+
+
+@pytest.mark.parametrize("refusal", list(REFUSALS))
+@pytest.mark.parametrize(
+    ("call", "request_of_it"),
+    [
+        (lambda device: device.read_status_byte(5), f"{CALL} 0000000d {NONE} {ANY_TIMES}"),
+        (lambda device: device.trigger(5), f"{CALL} 0000000e {NONE} {ANY_TIMES}"),
+        (lambda device: device.clear(5), f"{CALL} 0000000f {NONE} {ANY_TIMES}"),
+        (lambda device: device.remote(5), f"{CALL} 00000010 {NONE} {ANY_TIMES}"),
+        (lambda device: device.local(5), f"{CALL} 00000011 {NONE} {ANY_TIMES}"),
+        (lambda device: device.lock(5), f"{CALL} 00000012 {NONE} {LINK} 00000001 ????????"),
+        (lambda device: device.unlock(5), f"{CALL} 00000013 {NONE} {LINK}"),
+        (
+            lambda device: device.wait_for_service_request(5),
+            f"{CALL} 00000019 {NONE} 7f000001 0000???? 000607b1 00000001 00000000",
+        ),
+    ],
+    ids=["read_status_byte", "trigger", "clear", "remote", "local", "lock", "unlock", "wait_for_service_request"],
+)
+def test_a_refusal_leaves_the_connection_in_step(
+    call: Callable[[Vxi11Connection], Any], request_of_it: str, refusal: str
+) -> None:
+    """Nothing is cleared, so what was asked before the refusal can still be read after it."""
+    script = [IDENTIFY, (request_of_it, REFUSALS[refusal]), (READ, ANSWER), DESTROY]
+    outcomes = converse(script, lambda device: device.write(b"*IDN?\n", None), call, lambda device: device.read(None))
+    assert isinstance(outcomes[1], (NotSupported, RpcError))
+    assert outcomes[2] == b"ACME\n"
+
+
+def test_somebody_elses_lock_leaves_the_connection_in_step() -> None:
+    locked = (f"{CALL} 00000012 {NONE} {LINK} 00000001 ????????", f"{DONE} 0000000b")
+    script = [IDENTIFY, locked, (READ, ANSWER), DESTROY]
+    outcomes = converse(
+        script,
+        lambda device: device.write(b"*IDN?\n", None),
+        lambda device: device.lock(0.5),
+        lambda device: device.read(None),
+    )
+    assert isinstance(outcomes[1], TimeoutError)
+    assert "device locked by another link" in str(outcomes[1])
+    assert outcomes[2] == b"ACME\n"
+
+
+def test_what_comes_unasked_is_no_answer() -> None:
+    came = threading.Event()
+
+    def send(sock: socket.socket, record: bytes) -> None:
+        whole(sock, record)
+        if b"ACME" in record:
+            whole(sock, record)  # once more
+            came.set()
+
+    def wait(device: Vxi11Connection) -> Any:
+        async def look() -> bool:
+            return came.wait(10)
+
+        return look()
+
+    script = [IDENTIFY, (READ, ANSWER), IDENTIFY, (READ, ANSWER), DESTROY]
+    assert converse(script, identify, wait, identify, send=send) == [b"ACME\n", True, b"ACME\n"]

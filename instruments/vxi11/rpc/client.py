@@ -3,61 +3,17 @@
 from __future__ import annotations
 
 import random
-import socket
 from typing import TYPE_CHECKING
 
-from sockio.errors import DeadlineExpired, ProtocolError
+from sockio.errors import DeadlineExpired, LimitError
+from sockio.framing import Need
 from sockio.runtimes import bind
-from sockio.tcp import TCP
 
+from ...wire import Wire
 from .codec import Procedure, RecordMarking, RpcError, find_results
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
-    from sockio.link import Link
     from sockio.runtimes.base import Runtime
-
-
-class RpcStream(TCP):
-    """A TCP stream of records, which knows the address on this side."""
-
-    _socket: socket.socket
-
-    def _set_up(self, sock: socket.socket) -> None:
-        super()._set_up(sock)
-        self._socket = sock
-
-    def local_host(self) -> str:
-        """Return our IP address on this connection."""
-        return str(self._socket.getsockname()[0])
-
-    async def write_readrecord(self, record: bytes, framing: RecordMarking, timeout: float | None) -> bytes:
-        """Send a record and read the record that answers it: `write_readframe`, made quick for short answers."""
-        return await self._call(
-            "write_readrecord", timeout, framing.encode(record), self._receive_record, None, framing
-        )
-
-    def _receive_record(self, link: Link, deadline: float | None, framing: RecordMarking) -> bytes | Awaitable[bytes]:
-        if link.buffer.used:
-            return self._receive_frame(link, deadline, framing)
-        # Most often the answer is all that comes, and need not go through the buffer.
-        chunk = link.transport.receive(deadline)
-        if isinstance(chunk, bytes) and framing.is_record(chunk):
-            return chunk[4:]
-        return self._receive_rest(link, deadline, framing, chunk)
-
-    async def _receive_rest(
-        self, link: Link, deadline: float | None, framing: RecordMarking, chunk: bytes | Awaitable[bytes]
-    ) -> bytes:
-        if not isinstance(chunk, bytes):
-            chunk = await chunk
-        if not chunk:
-            raise self._cut_short(b"")
-        if framing.is_record(chunk):
-            return chunk[4:]
-        link.buffer.append(chunk)
-        return await self._receive_frame(link, deadline, framing)
 
 
 class RpcClient:
@@ -73,18 +29,28 @@ class RpcClient:
     def __init__(self, resource: str, runtime: Runtime, host: str, port: int, limit: int = 1024) -> None:
         self.resource = resource
         self._runtime = runtime
-        self._stream = bind(RpcStream, runtime)(host, port, auto_reconnect=False)
+        self._wire = bind(Wire, runtime)(host, port, auto_reconnect=False)
         self._framing = RecordMarking(limit)
         # Whatever comes from a former connection through some gateway has another one.
         self._xid = random.getrandbits(32)
 
     def connected(self) -> bool:
         """Tell whether there is a connection whose peer is still there."""
-        return self._stream.connected()
+        return self._wire.connected()
+
+    def usable(self) -> bool:
+        """Tell the same to whoever makes the next call, perhaps in another event loop than that of the last one."""
+        wire = self._wire
+        if wire.idle():
+            return True
+        if wire.torn() or not wire.at_home():
+            return False
+        wire.reset_input_buffer()  # what has come unasked is no answer to what is called next
+        return wire.connected()
 
     def local_host(self) -> str:
         """Return our IP address on this connection."""
-        return self._stream.local_host()
+        return self._wire.local_host()
 
     async def open(self, deadline: float | None) -> None:
         """Connect.
@@ -94,7 +60,7 @@ class RpcClient:
             OSError: the connection was refused, ...
         """
         try:
-            await self._stream.open(self._left(deadline))
+            await self._wire.open(self._left(deadline))
         except TimeoutError as error:
             raise DeadlineExpired(str(error)) from None
 
@@ -110,26 +76,36 @@ class RpcClient:
             OSError: the connection is lost; it is after all exceptions but an RpcError.
         """
         xid = self._xid = (self._xid + 1) & 0xFFFFFFFF
+        wire, framing = self._wire, self._framing
+        request = framing.encode(procedure.encode_call(xid, *arguments))
         try:
-            record = await self._stream.write_readrecord(
-                procedure.encode_call(xid, *arguments), self._framing, self._left(deadline)
-            )
+            record = await wire.exchange(request, deadline, framing.take_record)
+            if record is None:
+                record = await self._receive_record(deadline)
             return record, find_results(record, xid, procedure)
-        except TimeoutError:
-            raise DeadlineExpired(f"{procedure} was not answered") from None
         except RpcError as error:
             raise RpcError(f"{self.resource}: {error}", error.status) from None
-        except ProtocolError:
+        except DeadlineExpired:
+            self.close()
+            raise DeadlineExpired(f"{procedure} was not answered") from None
+        except LimitError as error:
+            self.close()
+            raise self._runtime.limit_error(f"{self.resource}: {error}", error.limit, error.partial) from None
+        except BaseException:
             self.close()
             raise
 
+    async def _receive_record(self, deadline: float | None) -> bytes:
+        """Receive the rest of the record of which the buffer has the beginning."""
+        while True:
+            record = self._framing.decode(self._wire.input())
+            if not isinstance(record, Need):
+                return record
+            await self._wire.receive(deadline)
+
     def close(self) -> None:
         """Close the connection, from any thread; a call that is using it ends with an error."""
-        closing = self._stream.close()
-        try:
-            closing.send(None)  # it never waits
-        except StopIteration:
-            pass
+        self._wire.end()
 
     def _left(self, deadline: float | None) -> float | None:
         if deadline is None:

@@ -121,10 +121,12 @@ class RecordMarking(Framing[bytes]):
             raise ValueError(f"a record of {len(frame)} bytes is too long for one fragment")
         return WORD.pack(LAST_FRAGMENT | len(frame)) + frame
 
-    def is_record(self, data: bytes) -> bool:
-        """Tell whether bytes are a whole record in one fragment, with its header, and nothing else."""
+    def take_record(self, data: bytes) -> bytes | None:
+        """Return the record if bytes are a whole one in one fragment, with its header, and nothing else."""
         size = len(data) - 4
-        return 0 <= size <= self.limit and data[:4] == WORD.pack(LAST_FRAGMENT | size)
+        if 0 <= size <= self.limit and data[:4] == WORD.pack(LAST_FRAGMENT | size):
+            return data[4:]
+        return None
 
     def decode(self, buffer: Buffer) -> bytes | Need:
         header = buffer.peek(4)

@@ -1,18 +1,25 @@
-"""A TCP stream for messages, which are many and small: nothing is done for each but what has to be."""
+"""A TCP stream for messages, which are many and small: nothing is done for each but what has to be.
+
+This is the one place at which message protocols touch the inside of a stream.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from sockio.errors import DeadlineExpired
+from sockio.runtimes.blocking import run
 from sockio.tcp import TCP
 from sockio.turns import Ticket
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
     from sockio.buffer import Buffer
     from sockio.link import Link
+
+T = TypeVar("T")
 
 
 class Wire(TCP):
@@ -31,16 +38,35 @@ class Wire(TCP):
     on_broken: Callable[[], None] | None = None
 
     _use = Ticket("message", None)
+    _socket: socket.socket
+
+    def _set_up(self, sock: socket.socket) -> None:
+        super()._set_up(sock)
+        self._socket = sock
+
+    def local_host(self) -> str:
+        """Return our IP address on this connection."""
+        return str(self._socket.getsockname()[0])
+
+    def end(self) -> None:
+        """Close the connection without waiting, from any thread; a call that is using it ends with an error."""
+        run(self.close())  # which waits for nothing, on any runtime
+
+    def at_home(self) -> bool:
+        """Tell whether the connection was made where the caller is: not in another event loop."""
+        return self.runtime.home() is self._home
 
     def idle(self) -> bool:
-        """Tell whether the connection is there, and nothing has come that was not read, the peer's end included.
+        """Tell whether the connection is there and `at_home`, and nothing has come that was not read, not even its end.
 
         It is quicker than `connected`, and for who has the turn to receive alone.
         """
         link = self._link
         if link is None or link.closed or not link.ready or link.reader is not None or link.writer is not None:
             return False
-        return not link.buffer.used and not link.transport.arrived()
+        if link.buffer.used or (self.runtime.suspends and not self.at_home()):
+            return False
+        return not link.transport.arrived()
 
     def torn(self) -> bool:
         """Tell who has the turns whether the last call was torn away before it could close the connection."""
@@ -79,9 +105,7 @@ class Wire(TCP):
             link.reader = None
         except BaseException as error:
             link.reader = None
-            # A transport whose deadline passes, or that is cancelled, has taken nothing. An interrupt comes anywhere.
-            cancelled = self.runtime.suspends and not isinstance(error, (Exception, KeyboardInterrupt))
-            if link.closed or not (cancelled or isinstance(error, DeadlineExpired)):
+            if link.closed or not self._has_taken_nothing(error):
                 self._break(link, error)
             raise
         if link.closed:
@@ -89,6 +113,50 @@ class Wire(TCP):
         if not chunk:
             raise self._end(link)
         return link.buffer
+
+    async def exchange(self, data: bytes, deadline: float | None, take: Callable[[bytes], T | None]) -> T | None:
+        """Send all of *data* and wait for input.
+
+        Most often the answer is all that comes, and need not go through the buffer.
+
+        Args:
+            data: what is sent.
+            deadline: of both.
+            take: returns what it makes of all that has come; None if that is not what was expected, for `receive`.
+
+        Returns:
+            What *take* returns. If that is None, what has come is in the buffer.
+        """
+        link = self._present()
+        if link.reader is not None or link.writer is not None:
+            raise self._torn(link)
+        taken: T | None = None
+        try:
+            link.writer = self._use
+            unsent = link.transport.send(data, deadline)
+            if unsent is not None:
+                await unsent
+            link.reader = self._use
+            link.writer = None
+            chunk = link.transport.receive(deadline)
+            if not isinstance(chunk, bytes):
+                chunk = await chunk
+            if chunk and not link.buffer.used:
+                taken = take(chunk)
+            if taken is None:
+                link.buffer.append(chunk)
+            link.reader = None
+        except BaseException as error:
+            sending = link.writer is not None
+            link.reader = link.writer = None
+            if sending or link.closed or not self._has_taken_nothing(error):
+                self._break(link, error)
+            raise
+        if link.closed:
+            self._break(link, None)
+        if not chunk:
+            raise self._end(link)
+        return taken
 
     async def receive_into(self, view: memoryview, deadline: float | None) -> None:
         """Fill *view*."""
@@ -124,6 +192,14 @@ class Wire(TCP):
     def input(self) -> Buffer:
         """Return what has been received and not been taken."""
         return self._present().buffer
+
+    def _has_taken_nothing(self, error: BaseException) -> bool:
+        """Tell whether a transport whose receive ended with *error* left in place what has come.
+
+        So it does if its deadline passes, or if it is cancelled. An interrupt comes anywhere.
+        """
+        cancelled = self.runtime.suspends and not isinstance(error, (Exception, KeyboardInterrupt))
+        return cancelled or isinstance(error, DeadlineExpired)
 
     def _present(self) -> Link:
         link = self._link
