@@ -31,6 +31,9 @@ Allocate = Callable[[int], "Buffer"]
 #: The longest response that is not a block, in bytes, unless a connection is told otherwise.
 RESPONSE_LIMIT = 2**28
 
+#: The bit of the status byte that tells of a service request (IEEE 488.2, 11.2.2.1).
+REQUEST_SERVICE = 64
+
 #: The longest response message terminator: carriage return and line feed.
 TERMINATORS = (b"", b"\n", b"\r\n")
 

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 #: How many entries of the error queue are read at most: a queue that never empties is broken.
 QUEUE_LIMIT = 1000
 
-#: Bits of the status byte (IEEE 488.2, 11.2; SCPI-99, volume 1, 9).
-ERROR_AVAILABLE, MESSAGE_AVAILABLE, EVENT_STATUS, REQUEST_SERVICE = 4, 16, 32, 64
-
 #: The bit of the event status register that tells that all operations are complete (IEEE 488.2, 11.5.1).
 OPERATION_COMPLETE = 1
 

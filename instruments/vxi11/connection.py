@@ -6,7 +6,7 @@ import socket
 from functools import partial
 from typing import TYPE_CHECKING
 
-from instruments.message import RESPONSE_LIMIT, MessageConnection, NotSupported, Refusal
+from instruments.message import REQUEST_SERVICE, RESPONSE_LIMIT, MessageConnection, NotSupported, Refusal
 from sockio.errors import DeadlineExpired, ProtocolError
 
 from . import codec
@@ -162,7 +162,9 @@ class Vxi11Connection(MessageConnection):
         method = "wait_for_service_request"
         closings = self._closings
         while True:
-            channel = await self._request(method, self._left(deadline), self._enable_service_requests)
+            channel, status = await self._request(method, self._left(deadline), self._enable_service_requests)
+            if status & REQUEST_SERVICE:
+                return status
             try:
                 requested = await self._requests.wait(partial(self._waits_in_vain, channel, closings), deadline)
             except DeadlineExpired:
@@ -294,10 +296,15 @@ class Vxi11Connection(MessageConnection):
 
     # The interrupt channel
 
-    async def _enable_service_requests(self, deadline: float | None) -> InterruptChannel:
-        """Open the interrupt channel of the present link, unless that has been done."""
+    async def _enable_service_requests(self, deadline: float | None) -> tuple[InterruptChannel, int]:
+        """Open the interrupt channel of the present link, unless that has been done.
+
+        Returns:
+            The channel; and the status byte if that has been opened now, since the instrument tells nobody of a service
+            request that it made before.
+        """
         if self._channel is not None and not self._channel.broken():
-            return self._channel
+            return self._channel, 0
         self._close_channel()
         link = self._present_link()
         host = self.interrupt_host or link.local_host()
@@ -316,7 +323,10 @@ class Vxi11Connection(MessageConnection):
             channel.close()
             raise
         self._channel = channel
-        return channel
+        try:
+            return channel, await self._read_status_byte(deadline)
+        except NotSupported:
+            return channel, 0
 
     async def _create_interrupt_channel(self, link: Link, arguments: bytes, deadline: float | None) -> None:
         try:

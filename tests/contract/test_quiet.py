@@ -23,15 +23,6 @@ def bridge() -> Iterator[Bridge]:
         yield bridge
 
 
-def pour(peer: Any) -> None:
-    """Send as fast as it goes, until nobody takes it any more."""
-    try:
-        while True:
-            peer.send(b"x" * 65536)
-    except OSError:
-        pass
-
-
 async def time_out(flavour: Flavour, stream: Any, bridge: Bridge) -> None:
     """Make a request that the device will answer too late."""
     with pytest.raises(flavour.ConnectionTimeoutError):
@@ -183,72 +174,6 @@ async def test_calls_that_are_cancelled_share_the_silence(flavour: Flavour, brid
     assert await flavour.call(bridge.request) == b"fast?\n"
     bridge.answer(b"right\n")
     assert await flavour.result(task) == b"right\n"
-
-
-async def poll(flavour: Flavour, stream: Any) -> bytes:
-    """Make calls that are shorter than the silence until one gets through; return its answer."""
-    for _ in range(10):
-        try:
-            answer: bytes = await stream.write_readline(b"fast?\n", timeout=0.2)
-            return answer
-        except flavour.ConnectionTimeoutError as error:
-            assert "silent" in str(error)
-    raise AssertionError("it never recovers")
-
-
-async def test_calls_that_are_shorter_share_the_silence(flavour: Flavour, bridge: Bridge) -> None:
-    stream = flavour.TCP(*bridge.address, quiet=0.5)
-    await time_out(flavour, stream, bridge)
-    polling = flavour.start(poll, flavour, stream)
-    assert await flavour.call(bridge.request) == b"fast?\n"
-    bridge.answer(b"right\n")
-    assert await flavour.result(polling) == b"right\n"
-
-
-async def test_a_late_answer_between_such_calls_is_drained(flavour: Flavour, bridge: Bridge) -> None:
-    stream = flavour.TCP(*bridge.address, quiet=0.5)
-    await time_out(flavour, stream, bridge)
-    with pytest.raises(flavour.ConnectionTimeoutError, match="silent"):
-        await stream.write_readline(b"fast?\n", timeout=0.2)
-    bridge.wait_for_client()
-    polling = flavour.start(poll, flavour, stream)
-    await flavour.call(bridge.wait_for_client)
-    bridge.answer(b"late answer\n")
-    assert await flavour.call(bridge.request) == b"fast?\n"
-    bridge.answer(b"right\n")
-    assert await flavour.result(polling) == b"right\n"
-
-
-@pytest.mark.only("aio", "trio")
-async def test_calls_that_are_cancelled_share_the_silence(flavour: Flavour, bridge: Bridge) -> None:
-    stream = flavour.TCP(*bridge.address, quiet=0.3)
-    await time_out(flavour, stream, bridge)
-    for _ in range(20):
-        task: Any = flavour.start(stream.write_readline, b"fast?\n")
-        await flavour.sleep(0.1)
-        if not bridge.requests.empty():
-            break
-        task.cancel()
-        await flavour.until(task.done)
-    assert await flavour.call(bridge.request) == b"fast?\n"
-    bridge.answer(b"right\n")
-    assert await flavour.result(task) == b"right\n"
-
-
-async def test_a_line_that_pours_is_given_up_at_the_deadline(flavour: Flavour, scripted: Server) -> None:
-    """There is always more to discard, so nothing is ever waited for."""
-    stream = flavour.TCP(*scripted.address, quiet=0.2)
-    asking = flavour.start(stream.write_readline, b"slow?\n", timeout=0.02)
-    await flavour.call(scripted.peer)
-    assert isinstance(await flavour.error(asking), flavour.ConnectionTimeoutError)
-    asking = flavour.start(stream.write_readline, b"fast?\n", timeout=0.3)
-    peer = await flavour.call(scripted.peer)
-    pouring = threading.Thread(target=pour, args=(peer,))
-    pouring.start()
-    error = await flavour.error(asking)
-    await flavour.call(pouring.join)
-    assert isinstance(error, flavour.ConnectionTimeoutError)
-    assert "silent" in str(error)
 
 
 @pytest.mark.only("aio", "trio", "sio", "futures")

@@ -229,24 +229,6 @@ async def test_calls_shorter_than_the_silence_get_there_too(flavour: Flavour, li
     assert line.requests == [b"silence", b"echo next"]
 
 
-async def test_calls_shorter_than_the_silence_get_there_too(flavour: Flavour, line: Line) -> None:
-    """A poller: what one call has heard of the silence counts for the next one."""
-    serial = make(flavour, "Serial", line.port, quiet=0.5, timeout=0.2)
-    with pytest.raises(TimeoutError):
-        await serial.write_readline(b"silence\n", timeout=0.01)
-    failed = 0
-    while True:
-        try:
-            assert await serial.write_readline(b"echo next\n") == b"next\n"
-            break
-        except TimeoutError as error:
-            assert "no resynchronisation in time" in str(error)
-            failed += 1
-            assert failed < 10, "it never recovers"
-    assert failed >= 2, "not silent for as long as it has to be"
-    assert line.requests == [b"silence", b"echo next"]
-
-
 class ListedPort:
     """An entry of pyserial's list of ports."""
 

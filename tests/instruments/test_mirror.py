@@ -296,9 +296,17 @@ def test_coroutine_functions_block(address: str) -> None:
 
 def test_help_shows_what_a_call_takes_and_gives() -> None:
     signature = inspect.signature(sio.ScpiPipe)
-    assert list(signature.parameters) == ["address", "timeout", "encoding", "visa_library", "resolve_futures"]
-    assert list(inspect.signature(instruments.ScpiPipe).parameters) == list(signature.parameters)[:-1]
-    assert list(inspect.signature(sio.FuturesScpiPipe).parameters) == list(signature.parameters)[:-1]
+    assert list(signature.parameters) == [
+        "address",
+        "timeout",
+        "encoding",
+        "visa_library",
+        "resolve_futures",
+        "options",
+    ]
+    others = [name for name in signature.parameters if name != "resolve_futures"]
+    assert list(inspect.signature(instruments.ScpiPipe).parameters) == others
+    assert list(inspect.signature(sio.FuturesScpiPipe).parameters) == others
     text = pydoc.plain(pydoc.render_doc(sio.ScpiPipe))
     assert "query(self, message: 'str', timeout: 'Timeout' = " in text
     assert "Send a program message and return the response, without its terminator." in text

@@ -213,6 +213,22 @@ def test_a_service_request_is_waited_for_while_others_ask(flavour: Flavour, benc
     flavour.run(contract)
 
 
+@pytest.mark.parametrize("place", ["vxi11", "hislip"], indirect=True)
+def test_a_service_request_made_before_anybody_waited(flavour: Flavour, bench: Any, place: str) -> None:
+    async def contract() -> None:
+        pipe = flavour.make(ScpiPipe, address(bench, place), timeout=10)
+        await pipe.write("*CLS;*RST;*ESE 1;*SRE 32")
+        await pipe.write("*OPC")
+        await pipe.query("*IDN?")
+        assert await pipe.wait_for_service_request(timeout=5) & 0x60 == 0x60
+        with pytest.raises(TimeoutError):
+            await pipe.wait_for_service_request(timeout=0.1)
+        await pipe.write("*CLS;*SRE 0")
+        await pipe.drop()
+
+    flavour.run(contract)
+
+
 @pytest.mark.parametrize("place", ["hislip"], indirect=True)
 def test_the_status_byte_is_polled_beside_a_lock(flavour: Flavour, bench: Any, place: str) -> None:
     async def contract() -> None:

@@ -464,18 +464,27 @@ def test_a_portmapper_that_does_not_know(reply: str, kind: type[Exception], monk
             run(device.open(None))
 
 
+def test_no_portmapper(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr("instruments.vxi11.rpc.portmapper.PORT", server.getsockname()[1])
+    device = Vxi11Connection(parse("TCPIP::127.0.0.1::inst0::INSTR"), runtime)  # type: ignore[arg-type]
+    with pytest.raises(ConnectionRefusedError, match=r"no portmapper at port \d+ of 127\.0\.0\.1; .*vxi::127\.0\.0\.1"):
+        run(device.open(None))
+
+
 # The interrupt and the abort channel
 
 
 def test_service_requests() -> None:
-    """create_intr_chan (25) with our address and port; device_enable_srq (20); device_intr_srq (30) comes with the
-    handle, its reply is not waited for; then device_readstb (13)."""
+    """create_intr_chan (25) with our address and port; device_enable_srq (20); device_readstb (13), for a request that
+    was made before; device_intr_srq (30) comes with the handle, its reply is not waited for; then device_readstb."""
     create = f"{CALL} 00000019 {NONE} 7f000001 0000???? 000607b1 00000001 00000000"
     enable = f"{CALL} 00000014 {NONE} {LINK} 00000001 00000008 ????????????????"
     readstb: Step = (f"{CALL} 0000000d {NONE} {LINK} 00000001 {HOUR} {HOUR}", f"{DONE} 00000000 00000060")
+    nothing: Step = (readstb[0], f"{DONE} 00000000 00000030")
     destroy: Step = (f"{CALL} 0000001a {NONE}", f"{DONE} 00000000")
-    query = [IDENTIFY, (READ, ANSWER)]
-    script = [CREATE, *query, (create, f"{DONE} 00000000"), (enable, f"{DONE} 00000000"), readstb, readstb, readstb]
+    made = [(create, f"{DONE} 00000000"), (enable, f"{DONE} 00000000")]
+    script = [CREATE, IDENTIFY, (READ, ANSWER), *made, nothing, readstb, readstb, readstb]
     with peer([*script, destroy, DESTROY]) as instrument:
         device = connection(instrument.port)
         assert run(identify(device)) == b"ACME\n"

@@ -35,7 +35,11 @@ async def get_port(resource: str, runtime: Runtime, host: str, program: Program,
     """
     client = RpcClient(resource, runtime, host, PORT)
     try:
-        await client.open(deadline)
+        try:
+            await client.open(deadline)
+        except ConnectionRefusedError as error:
+            what = f"no portmapper at port {PORT} of {host}; without one, give the instrument's own port, as host:port"
+            raise ConnectionRefusedError(error.errno, what, resource) from None
         arguments = MAPPING.pack(program.number, program.version, TCP, 0)
         record, start = await client.call(GETPORT, deadline, arguments)
     finally:
