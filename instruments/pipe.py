@@ -257,13 +257,16 @@ class BasePipe(Standalone):
     ) -> Any:
         """Call *operate* where a late answer to somebody else may still come; leave a mark if it fails."""
         file = self._lock.file
-        if file.mark():
+        if file.mark(line):
             line.distrust()
         try:
             result = await operate(*args, timeout=timeout)
         except ProtocolError:
             if line.connected():  # a read that met a malformed frame, with which it is over
                 file.clear_mark()
+            raise
+        except BaseException:
+            file.mark(line)  # another call under the same lock may have ended well meanwhile
             raise
         file.clear_mark()
         return result

@@ -5,9 +5,21 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import weakref
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: Where every user of the machine may make files, and they are gone after a restart (FHS 3.0, 5.9).
 FOLDERS = ("/run/lock", "/var/lock")
+
+#: How many random bytes tell one use from all others.
+SIGN_SIZE = 8
+
+
+def _nobody() -> None:
+    return None
 
 
 class LockFile:
@@ -15,7 +27,7 @@ class LockFile:
 
     Its first byte tells whether somebody was in the middle of using the resource: it is set while a call runs and
     cleared when that has succeeded, so what a call left behind that failed, or whose process has died, is noticed by
-    whoever comes next.
+    whoever comes next. The bytes after it tell who that was.
 
     Args:
         resource: the name of what is locked, the same in all processes.
@@ -29,6 +41,8 @@ class LockFile:
         )
         self._descriptor: int | None = None
         self._writable = True
+        self._user: Callable[[], object] = _nobody
+        self._sign = b""
 
     def __del__(self) -> None:
         self.close()
@@ -45,14 +59,25 @@ class LockFile:
         if self._descriptor is not None:
             _give_back(self._descriptor)
 
-    def mark(self) -> bool:
-        """Note that the resource is being used; return whether the last use was not completed. Under the lock."""
+    def mark(self, user: object = None) -> bool:
+        """Note that the resource is being used. Under the lock.
+
+        Args:
+            user: what it is used by, if that knows itself how its uses have ended.
+
+        Returns:
+            Whether the last use was not completed, and was not by the same *user*.
+        """
         if self._descriptor is None or not self._writable:
             return False
         os.lseek(self._descriptor, 0, os.SEEK_SET)
-        in_use = os.read(self._descriptor, 1) == b"1"
-        if not in_use:
-            self._write(b"1")
+        found = os.read(self._descriptor, 1 + SIGN_SIZE)
+        in_use = found[:1] == b"1"
+        if in_use and user is not None and found[1:] == self._sign and self._user() is user:
+            return False
+        self._sign = os.urandom(SIGN_SIZE)
+        self._user = _nobody if user is None else weakref.ref(user)
+        self._write(b"1" + self._sign)
         return in_use
 
     def clear_mark(self) -> None:
@@ -80,6 +105,7 @@ class LockFile:
 
     def close(self) -> None:
         """Close the file. In a forked child that leaves the parent's lock alone."""
+        self._user = _nobody
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)

@@ -172,9 +172,7 @@ class Hold:
     def admits(self, runtime: Runtime) -> bool:
         """Tell whether the caller may use what is held."""
         owner = self._owner()
-        return (
-            owner is None or owner == runtime.caller() or self in _held.get() or not self._runtime.is_running(owner)
-        )
+        return owner is None or owner == runtime.caller() or self in _held.get() or not self._runtime.is_running(owner)
 
     def begin(self, call: object) -> bool:
         """Note that a call is running under the lock; return whether the lock is still held."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -59,6 +60,42 @@ def test_a_late_reply(flavour: Flavour, line: Line) -> None:
         flavour.call(pipe.query_line, "wait 0.1 late", 0.03)
     assert flavour.call(pipe.query_line, "echo next") == "next"
     flavour.call(pipe.drop)
+
+
+def test_calls_shorter_than_the_silence_get_through_in_the_end(flavour: Flavour, line: Line) -> None:
+    """The silence that each of them has heard adds up."""
+    pipe = flavour.make(ByteStreamPipe, f"serial://{line.port}?quiet=0.3", 10)
+    with pytest.raises(TimeoutError):
+        flavour.call(pipe.query_line, "wait 0.1 late", 0.03)
+
+    def answer() -> str | None:
+        try:
+            reply: str = flavour.call(pipe.query_line, "echo next", 0.1)
+        except TimeoutError:
+            return None
+        return reply
+
+    answers = []
+    while not answers or answers[-1] is None:
+        answers.append(answer())
+        assert len(answers) < 20
+    assert answers[-1] == "next"
+    flavour.call(pipe.drop)
+
+
+def test_several_calls_at_once_under_one_lock(line: Line) -> None:
+    async def ask() -> list[str]:
+        pipe = ByteStreamPipe(f"serial::{line.port}::9600::8N1", 10)
+        await pipe.query_line("echo before")
+        async with pipe:
+            answers = await asyncio.gather(*(pipe.query_line(f"echo {number}") for number in range(5)))
+            with pytest.raises(TimeoutError):
+                await asyncio.gather(pipe.query_line("wait 0.2 late", 0.1), pipe.query_line("echo 5"))
+            answers.append(await pipe.query_line("echo 6"))
+        await pipe.drop()
+        return answers
+
+    assert asyncio.run(ask()) == ["0", "1", "2", "3", "4", "6"]
 
 
 def test_a_malformed_frame_leaves_the_line_as_it_is(flavour: Flavour, line: Line) -> None:
