@@ -25,6 +25,8 @@ from .twins import OPERATION, Twin, Twins, present, twin_of
 if TYPE_CHECKING:
     from typing_extensions import ParamSpec, Self
 
+    from sockio.runtimes.base import Runtime
+
     Parameters = ParamSpec("Parameters")
 
 Result = TypeVar("Result")
@@ -144,10 +146,15 @@ class Standalone(Driver):
             made.__init__(*args, **kwargs)  # type: ignore[misc]  # Python itself does it for its own kind only
         return cast("Self", made)
 
-    link: OwnLink
-
     def __init__(self, conn: Any = None) -> None:
         super().__init__(conn)
+
+    @property
+    def _runtime(self) -> Runtime:
+        """The runtime of the caller."""
+        link = self.link
+        assert isinstance(link, OwnLink)  # `__new__` has seen to it
+        return link.runtime
 
 
 @overload

@@ -18,7 +18,6 @@ from .devices import CanDevice, FtdiDeviceInfo, HidDeviceInfo, SigrokDeviceInfo
 
 if TYPE_CHECKING:
     from sockio.registry import Resource
-    from sockio.runtimes.base import Runtime
 
 T = TypeVar("T")
 
@@ -109,10 +108,6 @@ class ComSrv(Standalone):
     async def _in_thread(self, function: Callable[[], T]) -> T:
         result: T = await self._runtime.run_in_thread(None, function)
         return result
-
-    @property
-    def _runtime(self) -> Runtime:
-        return self.link.runtime
 
     async def _drop(self, found: Resource) -> None:
         mine = found.connection_of(self._runtime)

@@ -181,7 +181,7 @@ class BasePipe(Standalone):
 
     def _here(self) -> tuple[Runtime, Any, Stream | None]:
         """Return the runtime of the caller, the connection for it, and the line that this one uses, as of `Place`."""
-        runtime = self.link.runtime
+        runtime = self._runtime
         home = runtime.home()
         place = self._place
         if place.home is not home:
