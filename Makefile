@@ -6,7 +6,7 @@ PEERS := socat ip:iproute2 ser2net rpcbind sigrok-cli lxi:lxi-tools qemu-system-
 .PHONY: help demo test lab peers check-generated lint types imports tests bench generate clean
 
 help:
-	@echo "make demo      start a simulated instrument and talk to it on every flavour"
+	@echo "make demo      start simulated instruments, talk to them on every flavour, draw a waveform"
 	@echo "make test      run every check: generated files, ruff, mypy, pyright, import-linter, tests"
 	@echo "make tests     run the tests alone, for example: make tests ARGS='-k serial -x'"
 	@echo "make lab       run the tests in the virtual hardware lab alone (a virtual machine with real drivers)"
