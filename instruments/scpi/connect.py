@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from sockio import registry
 from sockio.resource import (
@@ -25,20 +25,33 @@ if TYPE_CHECKING:
     from sockio.runtimes.base import Runtime
     from sockio.stream import Stream
 
+    from ..hislip.session import Mode
     from ..message import Messages
 
 #: What an adapter may still say to a call that failed comes within so many seconds of silence.
 ADAPTER_QUIET = 0.1
 
 
-#: What the connection to an instrument can be told, by the kind of its address; see the classes of the connections.
+class ConnectionOptions(TypedDict, total=False):
+    """What the connection to an instrument can be told. Each kind has some of these."""
+
+    limit: int
+    read_size: int
+    term_char: bytes | None
+    interrupt_host: str | None
+    mode: Mode | None
+    maximum_message_size: int
+    vendor_id: bytes
+
+
+#: The options that each kind of address has; see the classes of the connections.
 OPTIONS: dict[type[Address], tuple[str, ...]] = {
     VXI11Address: ("limit", "read_size", "term_char", "interrupt_host"),
     HiSLIPAddress: ("limit", "mode", "maximum_message_size", "vendor_id"),
 }
 
 
-def check_options(address: Address, options: dict[str, Any]) -> None:
+def check_options(address: Address, options: ConnectionOptions) -> None:
     """Refuse options that a connection to an address does not have.
 
     Raises:
@@ -62,7 +75,7 @@ def connect(
     terminator: bytes,
     runtime: Runtime,
     visa_library: str,
-    options: dict[str, Any],
+    options: ConnectionOptions,
 ) -> tuple[Messages, Stream | None]:
     """Return the message connection for an address, and the byte stream under it, if it is one.
 
@@ -86,15 +99,17 @@ def connect(
         stream = shared_stream(carrier, runtime, "a Prologix adapter", quiet=ADAPTER_QUIET)
         return PrologixMessages(adapter_on(stream), address.primary, address.secondary), stream
 
+    given: dict[str, Any] = dict(options)
+
     def make() -> Messages:
         if isinstance(address, VXI11Address):
             from ..vxi11 import Vxi11Connection
 
-            return Vxi11Connection(address, runtime, **options)
+            return Vxi11Connection(address, runtime, **given)
         if isinstance(address, HiSLIPAddress):
             from ..hislip import HislipConnection
 
-            return HislipConnection(address, runtime, **options)
+            return HislipConnection(address, runtime, **given)
         if isinstance(address, USBAddress) and address.resource_class == "INSTR":
             from ..usbtmc import UsbtmcConnection, is_available
 
@@ -105,7 +120,6 @@ def connect(
         assert isinstance(address, (USBAddress, GPIBAddress, VISAAddress))
         return VisaConnection(address, runtime, visa_library)
 
-    settings = dict(options)
     if isinstance(address, (USBAddress, GPIBAddress, VISAAddress)):
-        settings["visa_library"] = visa_library
-    return registry.resource(address.resource).connection(runtime, settings, make), None
+        given = {"visa_library": visa_library}
+    return registry.resource(address.resource).connection(runtime, given, make), None

@@ -24,12 +24,14 @@ from .connect import check_options, connect, is_stream
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
+    from typing_extensions import Unpack
 
     from sockio.deadline import Timeout
     from sockio.runtimes.base import Runtime
     from sockio.stream import Stream
 
     from ..message import Messages
+    from .connect import ConnectionOptions
 
 #: What ScpiPipe can talk to besides streams.
 MESSAGE_ADDRESSES = (VXI11Address, HiSLIPAddress, PrologixAddress, USBAddress, GPIBAddress, VISAAddress)
@@ -66,7 +68,7 @@ class ScpiPipe(BasePipe):
         *,
         encoding: str = "utf-8",
         visa_library: str = "@py",
-        **options: Any,
+        **options: Unpack[ConnectionOptions],
     ) -> None:
         super().__init__(address, timeout)
         check_options(self._address, options)

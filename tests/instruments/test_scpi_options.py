@@ -27,8 +27,8 @@ def flavour(request: pytest.FixtureRequest) -> Flavour:
 def test_the_mode_of_hislip(flavour: Flavour, bench: Any) -> None:
     async def contract() -> None:
         pipe = flavour.make(ScpiPipe, f"hislip::{bench.url('multimeter', 1)}", timeout=5, mode="overlap")
-        assert await pipe.query("*STB?") == "0"
-        ((connection,),) = [found.connections() for found in registry.resources() if found.connections()]
+        await pipe.connect()
+        (connection,) = registry.resource(pipe.address).connections()
         assert connection.mode == "overlap"
         with pytest.raises(ValueError, match=r"is in use with mode='overlap': it cannot be had with mode=None as well"):
             await flavour.make(ScpiPipe, f"hislip::{bench.url('multimeter', 1)}").query("*STB?")
