@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
 
     from sockio.deadline import DEFAULT, Timeout
     from sockio.resource import Address
 
+    from ..scpi.connect import ConnectionOptions
     from .pipe import BasePipe, FuturesBasePipe
 
     class Instrument:
@@ -223,6 +224,7 @@ if TYPE_CHECKING:
             encoding: str = "utf-8",
             visa_library: str = "@py",
             resolve_futures: Literal[True] = True,
+            **options: Unpack[ConnectionOptions],
         ) -> Self: ...
         @overload
         def __new__(  # type: ignore[misc]
@@ -233,6 +235,7 @@ if TYPE_CHECKING:
             encoding: str = "utf-8",
             visa_library: str = "@py",
             resolve_futures: Literal[False],
+            **options: Unpack[ConnectionOptions],
         ) -> FuturesScpiPipe: ...
         def __new__(cls, *args: Any, **kwargs: Any) -> Any: ...
 
@@ -553,6 +556,7 @@ if TYPE_CHECKING:
             *,
             encoding: str = "utf-8",
             visa_library: str = "@py",
+            **options: Unpack[ConnectionOptions],
         ) -> None: ...
 
         def query(self, message: str, timeout: Timeout = DEFAULT) -> Future[str]:

@@ -172,7 +172,7 @@ class Package:
         for module, node in reversed(self._lineage(name)):
             for item in node.body:
                 if isinstance(item, ast.FunctionDef) and item.name == "__init__":
-                    return list(module.parameters(item))
+                    return _parameters(module, item)
         return []
 
     def members(self, name: str) -> list[Member]:
@@ -358,6 +358,9 @@ def _parameters(module: Module, node: ast.FunctionDef | ast.AsyncFunctionDef) ->
     if rest is not None and rest.annotation is not None:
         place = sum(not parameter.keyword_only for parameter in parameters)
         parameters.insert(place, Parameter(f"*{rest.arg}", module.text.segment(rest.annotation), None, False))
+    named = node.args.kwarg
+    if named is not None and named.annotation is not None:
+        parameters.append(Parameter(f"**{named.arg}", module.text.segment(named.annotation), None, False))
     return parameters
 
 

@@ -298,7 +298,8 @@ class MirrorWriter(Writer):
             (FUTURES, None, FUTURES.prefix + name, "  # type: ignore[misc]"),
         ):
             chosen = Parameter("resolve_futures", f"Literal[{flavour is BLOCKING}]", default, True)
-            parameters = [*self._parameters(self.package.constructor(name), flavour), chosen]
+            parameters = self._parameters(self.package.constructor(name), flavour)
+            parameters.insert(len(parameters) - any(each.name.startswith("**") for each in parameters), chosen)
             signature = define("__new__", parameters, made, self.indent, "cls", comment, " ...")
             # The comment belongs to the first line, wherever that ends.
             overloads.append(f"{self.indent}@overload\n{signature}{comment if chr(10) not in signature else ''}")

@@ -37,6 +37,8 @@ CryoCon(futures).idn().result().upper()
 print(instruments.nothing)  # mistake
 pipe = BlockingScpiPipe("tcp::host:5025")
 BlockingScpiPipe("tcp::host:5025", encodign="ascii")  # mistake
+BlockingScpiPipe("hislip::host", mode="overlap", limit=1000)
+BlockingScpiPipe("hislip::host", mode="overlapping")  # mistake
 BlockingScpiPipe(5025)  # mistake
 pipe.query(b"*IDN?")  # mistake
 pipe.query("*IDN?").result()  # mistake
