@@ -30,9 +30,9 @@ class BytePipe(BasePipe):
             raise ValueError(f"{address}: no stream of bytes; {address.opener} opens it")
         return address
 
-    def _connect_to(self, runtime: Runtime) -> tuple[Stream, Stream]:
+    def _connect_to(self, runtime: Runtime) -> tuple[Stream, Stream | None]:
         stream = shared_stream(self._address, runtime)
-        return stream, stream
+        return stream, stream if stream.quiet else None
 
 
 class ByteStreamPipe(BytePipe):

@@ -161,7 +161,7 @@ class CobsStream(BytePipe):
             ConnectionTimeoutError: somebody else uses the resource, or there was no connection in time.
             OSError: connecting failed.
         """
-        runtime, stream, _ = self._here()
+        runtime, _, stream, _ = self._here()
         if self.streaming:
             return self
         if self.locked:
@@ -170,8 +170,9 @@ class CobsStream(BytePipe):
         limit = self.timeout if timeout is DEFAULT else check_timeout("timeout", timeout)
         ticket = Ticket(repr(self), None)  # not the caller: a task that has ended would keep its result, this object
         try:
-            await connect(stream, await self._wait_lock(ticket, runtime, limit))
+            limit = await self._wait_lock(ticket, runtime, limit)
             receiver = Receiver(stream, FrameDecoder(self._framing, b"\0"), self._inbox)
+            await connect(stream, limit)
             await receiver.start(self._lock, ticket, self._resource)
         except BaseException:
             self._lock.leave(ticket)
@@ -231,7 +232,7 @@ class CobsStream(BytePipe):
             TypeError: frames go to *on_frame*.
         """
         limit = self.timeout if timeout is DEFAULT else check_timeout("timeout", timeout)
-        runtime, _, _ = self._here()
+        runtime = self._here().runtime
         try:
             frame = await self._take(None if limit is None else runtime.clock() + limit)
         except DeadlineExpired:
@@ -261,7 +262,7 @@ class CobsStream(BytePipe):
     async def _take(self, deadline: float | None) -> bytes | None:
         if self._inbox.on_frame is not None:
             raise TypeError(f"{self!r}: frames go to on_frame, and cannot be taken")
-        runtime, _, _ = self._here()
+        runtime = self._here().runtime
         return await self._inbox.queue.take(runtime, deadline, lambda: self.streaming)
 
 

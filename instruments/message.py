@@ -49,6 +49,14 @@ class Refusal(DeadlineExpired):
     """The instrument has answered that something takes too long, such as waiting for a lock. All is in step."""
 
 
+def in_seconds(timeout: float | None) -> str:
+    """Return a time limit as errors tell it: what is left of somebody's has digits that he has never given.
+
+    Without a limit of ours it can only have been the instrument's own that has passed.
+    """
+    return "its own time limit" if timeout is None else f"{round(timeout, 3) or timeout} s"
+
+
 class Messages(ABC):
     """What a pipe asks of a connection that carries messages. One call at a time uses it.
 
@@ -67,6 +75,19 @@ class Messages(ABC):
     #: Whether `read_status_byte` may be called while another call runs. It then takes no turn, and leaves the exchange
     #: of messages alone: there is another way to the status byte than that of the messages.
     polls_aside = False
+
+    #: Whether `wait_for_service_request` may run while other calls run, of other processes too. Where it may not,
+    #: service requests are waited for by `poll_service_request`, again and again, with other calls in between.
+    waits_aside = False
+
+    #: Whether a response goes to whoever reads next, on whatever connection: then one that nobody has read, because a
+    #: call has failed, meets the next user of the instrument, in whatever process. Otherwise it ends with its
+    #: connection.
+    shared_output = False
+
+    #: How many connections have been made, where what belongs to one is lost with it, such as the instrument's own
+    #: lock; 0 where that means nothing.
+    generation = 0
 
     def __init__(self, resource: str, runtime: Runtime) -> None:
         self.resource = resource
@@ -136,8 +157,17 @@ class Messages(ABC):
 
     async def wait_for_service_request(self, timeout: float | None) -> int:
         """Wait until the instrument requests service, at once if it has done so since last time; return its status
-        byte. Other calls go on meanwhile."""
+        byte. Other calls go on meanwhile. Only where `waits_aside`."""
         raise self._unsupported("service request")
+
+    async def poll_service_request(self, timeout: float | None) -> int | None:
+        """Return the instrument's status byte if it requests service, and None if it does not. Only where not
+        `waits_aside`."""
+        raise self._unsupported("service request")
+
+    def distrust(self) -> None:
+        """Have the next call recover first: somebody else has left the instrument in the middle of something."""
+        return
 
     def _unsupported(self, what: str) -> NotSupported:
         return NotSupported(f"{self}: this way to the instrument has no {what}")
@@ -156,6 +186,8 @@ class MessageConnection(Messages):
         limit: the longest response message that is not a block, in bytes.
     """
 
+    waits_aside = True
+
     #: What `_request` takes for a refusal.
     _refusals: tuple[type[BaseException], ...] = (NotSupported, Refusal)
 
@@ -164,17 +196,28 @@ class MessageConnection(Messages):
         self.limit = limit
         self._turns = Turns(runtime)
         self._user: Ticket | None = None
+        self._distrusted = False
         _connections.add(self)
 
     # Primitives
 
     @abstractmethod
     async def _connect(self, deadline: float | None) -> None:
-        """Make a new connection. What is left of the last one has been given up by `_disconnect`."""
+        """Make a new connection. What is left of the last one has been given up by `_disconnect`.
+
+        It is called by `_reconnect` alone, which counts.
+        """
 
     @abstractmethod
     def _disconnect(self) -> None:
         """Give the connection up, without waiting. May be called when there is none."""
+
+    @abstractmethod
+    def _forget(self) -> None:
+        """In a forked child, where the connection is the parent's: part with it, and leave it alone.
+
+        At most its descriptors are closed: nothing is sent, nothing is shut down.
+        """
 
     def _usable(self) -> bool:
         """Tell whoever has the turn the same as `connected`, which may be quicker."""
@@ -258,7 +301,7 @@ class MessageConnection(Messages):
                 queue.append(ticket)  # `turns.enter`, spelled out: every function called here is felt
                 if len(queue) > 1 and not turns.admits(ticket):
                     await self._wait_turn(ticket, timeout, deadline)
-                if self._user is not None or not self._usable():
+                if self._user is not None or self._distrusted or not self._usable():
                     await self._resynchronise(deadline)
                 self._user = ticket
                 result = await operate(*args, deadline)
@@ -268,7 +311,9 @@ class MessageConnection(Messages):
                 if self._user is not ticket and isinstance(error, self.runtime.timeout_error):
                     raise  # it was not its turn
                 why = f": {error}" if str(error) else ""
-                raise self.runtime.timeout_error(f"{self}: {method} timed out after {timeout} s{why}") from None
+                raise self.runtime.timeout_error(
+                    f"{self}: {method} timed out after {in_seconds(timeout)}{why}"
+                ) from None
             except ProtocolError as error:
                 raise ProtocolError(f"{self}: {error}", error.data) from None
             except OSError as error:
@@ -288,23 +333,33 @@ class MessageConnection(Messages):
             holder = self._turns.holder(ticket)
             whose = "" if holder is None else f", which {holder.method} of {self.runtime.describe(holder.owner)} has"
             raise self.runtime.timeout_error(
-                f"{self}: {ticket.method} waited {timeout} s for its turn{whose}"
+                f"{self}: {ticket.method} waited {in_seconds(timeout)} for its turn{whose}"
             ) from None
 
     async def _resynchronise(self, deadline: float | None) -> None:
         """Connect if need be; recover if the last call was not completed."""
-        out_of_step = self._user is not None
+        out_of_step = self._user is not None or self._distrusted
         self._unread = None
         if not self._usable():
-            self._disconnect()
-            await self._connect(deadline)
+            await self._reconnect(deadline)
         if out_of_step:
             try:
+                self._distrusted = False  # now: there may be new reason meanwhile
                 await self._recover(deadline)
             except BaseException:
+                self._distrusted = True
                 self._disconnect()
                 raise
             self._user = None
+
+    async def _reconnect(self, deadline: float | None) -> None:
+        """Give up the connection, if there is one, and make a new one."""
+        self._disconnect()
+        await self._connect(deadline)
+        self.generation += 1
+
+    def distrust(self) -> None:
+        self._distrusted = True
 
     async def _nothing(self, deadline: float | None) -> None:
         pass
@@ -376,8 +431,9 @@ def _forget_in_child() -> None:
     """In a forked child: the calls that are running are the parent's, and so is the connection."""
     for connection in list(_connections):
         connection._turns = Turns(connection.runtime)
-        connection._user = None
-        connection._disconnect()
+        connection._user = connection._unread = None
+        connection._distrusted = False
+        connection._forget()
 
 
 if hasattr(os, "register_at_fork"):

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from functools import partial
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from sockio import registry, serial_port, tcp, unix
 from sockio.deadline import DEFAULT, check_timeout
 from sockio.errors import LockExpiredError, ProtocolError
-from sockio.locks import Hold
+from sockio.locks import Hold, late_hold
 from sockio.resource import Address, HostAddress, SerialAddress, parse
 from sockio.runtimes import bind
+from sockio.stream import Stream
 from sockio.turns import Ticket
 from sockio.urls import stream_for_url
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from sockio.deadline import Timeout
     from sockio.runtimes.base import Runtime
-    from sockio.stream import Stream
 
 
 #: Seconds for a call, and for which a lock is taken, unless a pipe is told otherwise.
@@ -76,14 +76,14 @@ class BasePipe(Standalone):
         self._resource = registry.resource(self._carrier.resource)
         self._lock = self._resource.lock
         self._hold: Hold | None = None
-        self._place = Place(self, None, None)
+        self._place = NOWHERE
 
     def _carrier_of(self, address: Address) -> Address:
         """Return the address of what is connected to and locked: the address itself, or that of an adapter."""
         return address
 
-    def _connect_to(self, runtime: Runtime) -> tuple[Any, Stream | None]:
-        """Return the connection that calls are made on, and the byte stream that it uses, if it is one."""
+    def _connect_to(self, runtime: Runtime) -> tuple[Any, Doubtful | None]:
+        """Return the connection that calls are made on, and what is `Doubtful` about it."""
         raise NotImplementedError
 
     async def _lock_instrument(self, connection: Any, timeout: float | None) -> Callable[[], object] | None:
@@ -93,6 +93,10 @@ class BasePipe(Standalone):
     async def _unlock_instrument(self, connection: Any) -> None:
         """Give the instrument's own lock back."""
 
+    def _has_lost_lock(self, connection: Any) -> bool:
+        """Tell whether the instrument's own lock, taken by the lock that is held, has been lost since."""
+        return False
+
     @property
     def address(self) -> str:
         """The resource string, in its normal form."""
@@ -101,12 +105,14 @@ class BasePipe(Standalone):
     @property
     def locked(self) -> bool:
         """Whether this pipe holds the lock at this moment."""
-        return self._hold is not None and not self._hold.expired and not self._hold.void
+        hold = self._hold
+        return hold is not None and not hold.expired and not hold.void
 
     @property
     def lock_id(self) -> str | None:
         """What tells the present lock from others; None without one."""
-        return self._hold.id if self.locked and self._hold is not None else None
+        hold = self._hold
+        return hold.id if hold is not None and self.locked else None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__.removeprefix('Blocking').removeprefix('Futures')}({self.address!r})"
@@ -118,7 +124,7 @@ class BasePipe(Standalone):
 
     async def drop(self) -> None:
         """Close the connection, which others may share. The next call connects again."""
-        await self._here()[1].close()
+        await self._here().connection.close()
 
     async def disconnect(self) -> None:
         """The same as `drop`."""
@@ -140,33 +146,40 @@ class BasePipe(Standalone):
             ConnectionTimeoutError: somebody else held it all the time.
         """
         seconds = check_timeout("timeout", timeout) or self.lock_time
-        runtime, connection, _ = self._here()
+        runtime, _, connection, _ = self._here()
+        while (late := late_hold(self)) is not None:
+            late.release()  # its holder begins again
         hold = self._hold
         if hold is not None and (hold.expired or hold.admits(runtime)):
             await self.unlock()
+        hold = None
         ticket = Ticket("lock")
         try:
             left = await self._wait_lock(ticket, runtime, self.timeout)
             caller = runtime.describe(runtime.caller())
-            hold = Hold(self._lock, ticket, runtime, seconds, f"{self!r} ({caller})")
+            hold = Hold(self._lock, ticket, runtime, seconds, f"{self!r} ({caller})", self)
             hold.start(await self._lock_instrument(connection, left))
             self._hold = hold
         except BaseException:
+            if hold is not None:
+                hold.release()
             self._lock.leave(ticket)
             raise
 
     async def unlock(self) -> None:
-        """Give the lock back. Without a lock, or where another task or thread has it, nothing happens."""
-        runtime, connection, _ = self._here()
+        """Give the lock back. Without a lock, or where another task or thread has it, nothing happens.
+
+        If calls are running under it, that happens when they have ended.
+        """
+        runtime, _, connection, _ = self._here()
         hold = self._hold
         if hold is None or not self._may_pass(hold, runtime):
             return
-        self._hold = None
         try:
             if not hold.expired:
                 await self._unlock_instrument(connection)
         finally:
-            hold.release()
+            self._forget(hold)
 
     async def __aenter__(self) -> Self:
         await self.lock()
@@ -179,15 +192,14 @@ class BasePipe(Standalone):
 
     # Calls
 
-    def _here(self) -> tuple[Runtime, Any, Stream | None]:
-        """Return the runtime of the caller, the connection for it, and the line that this one uses, as of `Place`."""
+    def _here(self) -> Place:
+        """Return where the caller is."""
         runtime = self._runtime
         home = runtime.home()
         place = self._place
         if place.home is not home:
-            connection, line = self._connect_to(runtime)
-            place = self._place = Place(home, connection, line if line is not None and line.quiet else None)
-        return runtime, place.connection, place.line
+            place = self._place = Place(runtime, home, *self._connect_to(runtime))
+        return place
 
     async def _call(self, operation: str | Callable[..., Any], timeout: Timeout, *args: Any) -> Any:
         """Do something with the connection, under the resource's lock.
@@ -198,23 +210,24 @@ class BasePipe(Standalone):
             timeout: seconds for everything; None or DEFAULT.
             *args: more positional arguments.
         """
-        runtime, connection, line = self._here()
+        runtime, _, connection, doubtful = self._here()
         limit = self.timeout if timeout is DEFAULT else check_timeout("timeout", timeout)
         if isinstance(operation, str):
             method, operate = operation, getattr(connection, operation)
         else:
             method, operate = operation.__name__, partial(operation, connection)
-        if self._hold is not None and self._may_pass(self._hold, runtime):
-            return await self._call_under(self._hold, method, operate, line, limit, *args)
+        hold = late_hold(self) or self._hold
+        if hold is not None and self._may_pass(hold, runtime):
+            return await self._call_under(hold, method, operate, connection, doubtful, limit, *args)
         lock = self._lock
         ticket = Ticket(method)
         try:
             try:
                 if not lock.enter(ticket):
                     limit = await self._wait_entered(ticket, runtime, limit)
-                if line is None:
+                if doubtful is None:
                     return await operate(*args, timeout=limit)
-                return await self._call_on_line(line, operate, limit, *args)
+                return await self._call_in_doubt(doubtful, operate, limit, *args)
             finally:
                 lock.leave(ticket)
         finally:
@@ -224,49 +237,61 @@ class BasePipe(Standalone):
     def _may_pass(self, hold: Hold, runtime: Runtime) -> bool:
         """Tell whether the caller may use what this pipe has locked."""
         if hold.void:
-            self._hold = None
+            if self._hold is hold:
+                self._hold = None
             return False
         return hold.admits(runtime)
+
+    def _forget(self, hold: Hold) -> None:
+        """Give a lock back."""
+        try:
+            hold.release()
+        finally:
+            if self._hold is hold:
+                self._hold = None
 
     async def _call_under(
         self,
         hold: Hold,
         method: str,
         operate: Callable[..., Awaitable[Any]],
-        line: Stream | None,
+        connection: Any,
+        doubtful: Doubtful | None,
         timeout: float | None,
         *args: Any,
     ) -> Any:
         """Call *operate* under the lock that this pipe holds."""
         call = object()
         try:
-            if not hold.begin(call):
-                self._hold = None
+            held = hold.begin(call)
+            if not held or self._has_lost_lock(connection):
+                self._forget(hold)
+                why = "was lost with the connection" if held else "has expired"
                 raise LockExpiredError(
-                    f"{self!r}: the lock has expired before {method}, and others may have used the instrument since: "
-                    f"begin again, with a longer lock_time"
+                    f"{self!r}: the lock {why} before {method}, and others may have used the instrument since: "
+                    f"begin again{'' if held else ', with a longer lock_time'}"
                 )
-            if line is None:
+            if doubtful is None:
                 return await operate(*args, timeout=timeout)
-            return await self._call_on_line(line, operate, timeout, *args)
+            return await self._call_in_doubt(doubtful, operate, timeout, *args)
         finally:
             hold.end(call)
 
-    async def _call_on_line(
-        self, line: Stream, operate: Callable[..., Awaitable[Any]], timeout: float | None, *args: Any
+    async def _call_in_doubt(
+        self, doubtful: Doubtful, operate: Callable[..., Awaitable[Any]], timeout: float | None, *args: Any
     ) -> Any:
         """Call *operate* where a late answer to somebody else may still come; leave a mark if it fails."""
         file = self._lock.file
-        if file.mark(line):
-            line.distrust()
+        if file.mark(doubtful):
+            doubtful.distrust()
         try:
             result = await operate(*args, timeout=timeout)
         except ProtocolError:
-            if line.connected():  # a read that met a malformed frame, with which it is over
-                file.clear_mark()
+            if isinstance(doubtful, Stream) and doubtful.connected():
+                file.clear_mark()  # a read that met a malformed frame, with which it is over
             raise
         except BaseException:
-            file.mark(line)  # another call under the same lock may have ended well meanwhile
+            file.mark(doubtful)  # another call under the same lock may have ended well meanwhile
             raise
         file.clear_mark()
         return result
@@ -284,19 +309,31 @@ class BasePipe(Standalone):
         return max(0.0, deadline - runtime.clock())
 
 
+class Doubtful(Protocol):
+    """What may still say something that others have asked for: they have used the same line, or the same instrument."""
+
+    def distrust(self) -> None:
+        """See to it that nothing comes of it, before the next call."""
+
+
 class Place(NamedTuple):
-    """Where a pipe was used last.
+    """Where a pipe is used.
 
     Attributes:
+        runtime: of the caller.
         home: the event loop, the trio run, or None for blocking calls.
         connection: what calls are made on there.
-        line: the stream under it on which a late answer may still come after a call that failed; None if it is another
-            kind of connection.
+        doubtful: what late answers may come from after somebody else's call has failed; None if there are none.
     """
 
+    runtime: Any
     home: object
     connection: Any
-    line: Stream | None
+    doubtful: Doubtful | None
+
+
+#: Where a pipe is used that has not been used yet.
+NOWHERE = Place(None, object(), None, None)
 
 
 async def open_connection(connection: Any, timeout: float | None) -> None:

@@ -88,6 +88,7 @@ class Receiver:
         self.stream = stream
         self._decoder = decoder
         self._inbox = inbox
+        self._in_doubt = stream.in_doubt
         self._home = stream.runtime.home()
         self._process = os.getpid()
         self._stopping = False
@@ -111,7 +112,8 @@ class Receiver:
             keep: something that has to live as long as this runs.
         """
         begun = self.stream.runtime.waiter()
-        lock.file.mark()  # whoever comes after a crash finds a line on which things may be under way
+        # Whoever comes after a crash finds a line on which things may be under way.
+        self._in_doubt |= lock.file.mark(self.stream)
         try:
             self.stream.runtime.spawn(self._run(lock, ticket, keep, begun))
             await begun.wait(None)  # a task that is cancelled before it has begun would not leave the lock
@@ -139,7 +141,10 @@ class Receiver:
             _running_for.set(self)
             begun.set()
             await self._receive()
-            lock.file.clear_mark()
+            if self._in_doubt:
+                self.stream.distrust()  # what was still to come of a call before is no frame, and was not waited for
+            else:
+                lock.file.clear_mark()
         except Exception as error:
             failure = error
         finally:

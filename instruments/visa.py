@@ -12,7 +12,7 @@ from sockio.errors import DeadlineExpired
 from sockio.framing import Need
 from sockio.framing.block import parse_header
 
-from .message import RESPONSE_LIMIT, MessageConnection, Refusal
+from .message import REQUEST_SERVICE, RESPONSE_LIMIT, MessageConnection, Refusal, in_seconds
 
 if TYPE_CHECKING:
     from pyvisa.constants import StatusCode
@@ -25,20 +25,18 @@ T = TypeVar("T")
 #: How many bytes are read at once.
 CHUNK = 1 << 20
 
-#: How long a byte stream has to be silent after a failed call, in seconds.
+#: How long an instrument that cannot be cleared has to be silent after a failed call, in seconds.
 QUIET = 0.1
 
-#: How long a service request is waited for at once, and the pause for other calls after it, in seconds.
-LOOK = 0.05
+#: How long a service request is waited for at once, and the pause for other calls after it, in seconds. A library takes
+#: a while to come back, so that what is left of the time limit is enough for less, and less than the least for nothing.
+LOOK, LEAST_LOOK = 0.05, 0.01
 
 #: The longest time that a lock can be waited for, in milliseconds.
 LONGEST_WAIT = 2**31 - 1
 
 #: How often a lock that somebody else has is asked for where the library does not wait for it, in seconds.
 LOCK_PERIOD = 0.1
-
-#: The bit of the status byte that says that the instrument requests service (IEEE 488.2, 11.2).
-REQUESTS_SERVICE = 0x40
 
 
 class Unsupported(Exception):
@@ -108,12 +106,17 @@ class Session:
             finally:
                 self._inside.release()
 
+    def forget(self) -> None:
+        """In a forked child: let nobody close the resource, which is the parent's, not even PyVISA at the end."""
+        self.closed = True
+        self._resource.session = None
+
 
 class VisaConnection(MessageConnection):
     """A connection through a VISA library.
 
     It works in threads where the runtime is not the blocking one. Where the library cannot clear the device, it is
-    closed and opened again after a failed call.
+    closed and opened again after a failed call, and what it still says is thrown away.
 
     Whether there is a lock (VISA's viLock) depends on the library and on the resource, and asking for it is the only
     way to find out: `has_lock` is true once `lock` has got one. PyVISA-py locks instruments by VXI-11, and none by
@@ -126,6 +129,8 @@ class VisaConnection(MessageConnection):
         limit: the longest response message that is not a block, in bytes.
         **options: attributes of the PyVISA resource, such as ``baud_rate=9600``.
     """
+
+    shared_output = True
 
     def __init__(
         self,
@@ -177,12 +182,19 @@ class VisaConnection(MessageConnection):
         runtime = self.runtime
         deadline = None if timeout is None else runtime.clock() + timeout
         while True:
-            status = await self._request("wait_for_service_request", timeout, self._look_for_request)
+            left = None if deadline is None else deadline - runtime.clock()
+            if left is not None and left <= LEAST_LOOK:
+                raise self._no_service(timeout)
+            try:
+                status = await self._request("wait_for_service_request", left, self._look_for_request)
+            except TimeoutError as error:
+                raise self._no_service(timeout) from error
             if status is not None:
                 return status
-            if deadline is not None and runtime.clock() >= deadline:
-                raise runtime.timeout_error(f"{self}: requested no service within {timeout} s")
-            await runtime.sleep(LOOK)
+            await runtime.sleep(self._look(deadline))
+
+    def _no_service(self, timeout: float | None) -> Exception:
+        return self.runtime.timeout_error(f"{self}: requested no service within {in_seconds(timeout)}")
 
     # Primitives
 
@@ -199,6 +211,11 @@ class VisaConnection(MessageConnection):
         session, self._session = self._session, None
         if session is not None:
             session.close()
+
+    def _forget(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            session.forget()
 
     async def _send(self, message: bytes, deadline: float | None) -> None:
         self._begin_message()
@@ -223,10 +240,8 @@ class VisaConnection(MessageConnection):
                 return
             except Unsupported:
                 pass
-        self._disconnect()
-        await self._connect(deadline)
-        if session.is_stream:
-            await self._drain(deadline)
+        await self._reconnect(deadline)
+        await self._drain(deadline)
 
     # How they do it
 
@@ -247,7 +262,7 @@ class VisaConnection(MessageConnection):
         return terminated and self._in_message > self._block_end
 
     async def _drain(self, deadline: float | None) -> None:
-        """Throw away what a byte stream still brings, until it is silent."""
+        """Throw away what still comes, until it is silent."""
         while True:
             silent = self.runtime.clock() + QUIET
             try:
@@ -283,8 +298,13 @@ class VisaConnection(MessageConnection):
             pass
 
     async def _look_for_request(self, deadline: float | None) -> int | None:
-        status: int | None = await self._do("service request", look_for_request, deadline)
+        look = partial(look_for_request, seconds=self._look(deadline))
+        status: int | None = await self._do("service request", look, deadline)
         return status
+
+    def _look(self, deadline: float | None) -> float:
+        """Return for how long to wait at once."""
+        return LOOK if deadline is None else max(0.0, min(LOOK, (deadline - self.runtime.clock()) / 2))
 
     async def _do(self, what: str, function: Callable[[MessageBasedResource], Any], deadline: float | None) -> Any:
         """Have a function work with the resource; *what* is the name of what the library may not support."""
@@ -404,14 +424,14 @@ def unlock(visa: MessageBasedResource) -> None:
             raise
 
 
-def look_for_request(visa: MessageBasedResource) -> int | None:
+def look_for_request(visa: MessageBasedResource, seconds: float) -> int | None:
     """Return the status byte if the instrument has requested service, or does so within a moment."""
     from pyvisa.constants import EventMechanism, EventType
 
     visa.enable_event(EventType.service_request, EventMechanism.queue)
-    if visa.wait_on_event(EventType.service_request, round(1000 * LOOK), capture_timeout=True).timed_out:
+    if visa.wait_on_event(EventType.service_request, round(1000 * seconds), capture_timeout=True).timed_out:
         return None
-    return int(visa.read_stb()) | REQUESTS_SERVICE
+    return int(visa.read_stb()) | REQUEST_SERVICE
 
 
 __all__ = ["VisaConnection"]

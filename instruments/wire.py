@@ -52,6 +52,10 @@ class Wire(TCP):
         """Close the connection without waiting, from any thread; a call that is using it ends with an error."""
         run(self.close())  # which waits for nothing, on any runtime
 
+    def forget(self) -> None:
+        """In a forked child: part with the connection, which is the parent's, and leave it alone."""
+        self._forget_in_child()
+
     def at_home(self) -> bool:
         """Tell whether the connection was made where the caller is: not in another event loop."""
         return self.runtime.home() is self._home
@@ -185,9 +189,14 @@ class Wire(TCP):
             try:
                 await self.receive(deadline)
             except BaseException as error:
-                self._break(link, error)
+                if not link.closed:
+                    self._break(link, error)
                 raise
         return link.buffer.take(size)
+
+    def is_interrupt(self, error: BaseException) -> bool:
+        """Tell whether an exception may have come in the middle of any line, not only where something is awaited."""
+        return isinstance(error, KeyboardInterrupt) or not (self.runtime.suspends or isinstance(error, Exception))
 
     def input(self) -> Buffer:
         """Return what has been received and not been taken."""
@@ -198,7 +207,7 @@ class Wire(TCP):
 
         So it does if its deadline passes, or if it is cancelled. An interrupt comes anywhere.
         """
-        cancelled = self.runtime.suspends and not isinstance(error, (Exception, KeyboardInterrupt))
+        cancelled = not isinstance(error, Exception) and not self.is_interrupt(error)
         return cancelled or isinstance(error, DeadlineExpired)
 
     def _present(self) -> Link:

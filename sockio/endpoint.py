@@ -270,6 +270,11 @@ class Endpoint(Callbacks):
 
     # Giving a link up
 
+    @property
+    def in_doubt(self) -> bool:
+        """Whether something may still come of a call that has failed, which the next one has to wait out."""
+        return self._doubt is not None
+
     def distrust(self) -> None:
         """Have the next call resynchronise: somebody else has used the same line, and left it out of step."""
         self._doubt = Doubt()

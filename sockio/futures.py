@@ -211,6 +211,11 @@ class Stream:
         """The same as `connected`."""
         return call(lambda: self.stream.is_open)
 
+    @property
+    def in_doubt(self) -> bool:
+        """Whether something may still come of a call that has failed, which the next one has to wait out."""
+        return call(lambda: self.stream.in_doubt)
+
     def distrust(self) -> None:
         """Have the next call resynchronise: somebody else has used the same line, and left it out of step."""
         call(self.stream.distrust)
@@ -298,7 +303,9 @@ class Stream:
                 (bytearray, numpy array) that the block is to be received into, and that is returned instead of bytes.
 
         Raises:
-            ProtocolError: what came is not a block, or something else than *eol* follows it.
+            ProtocolError: what came is not a block, or something else than *eol* follows it; or it is an indefinite block
+                (``#0``), which ends with the message, and something follows its first line feed: a stream does not tell
+                whether that is the end.
             TypeError, ValueError: what *allocate* returned is no such buffer.
         """
         return submit(self.stream.readblock(eol, timeout, allocate=allocate))

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import os
+import stat
+import struct
 import sys
 import tempfile
 import weakref
+from time import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Where every user of the machine may make files, and they are gone after a restart (FHS 3.0, 5.9).
-FOLDERS = ("/run/lock", "/var/lock")
+#: Where every user of the machine may make files, on some systems (FHS 3.0, 5.9 and 3.18).
+FOLDERS = ("/run/lock", "/var/lock", "/tmp")
 
 #: How many random bytes tell one use from all others.
 SIGN_SIZE = 8
+
+#: Where the file tells since when somebody waits for the lock, a moment of the machine's monotonic clock; and for how
+#: many seconds that holds. Who waits says so again and again.
+MOMENT, MOMENT_PLACE, MOMENT_LIFE = struct.Struct("d"), 16, 0.03
 
 
 def _nobody() -> None:
@@ -27,7 +34,8 @@ class LockFile:
 
     Its first byte tells whether somebody was in the middle of using the resource: it is set while a call runs and
     cleared when that has succeeded, so what a call left behind that failed, or whose process has died, is noticed by
-    whoever comes next. The bytes after it tell who that was.
+    whoever comes next. The bytes after it tell who that was. Further on stands when somebody last waited for the lock,
+    so that a process which uses it without a pause lets others in.
 
     Args:
         resource: the name of what is locked, the same in all processes.
@@ -47,12 +55,38 @@ class LockFile:
     def __del__(self) -> None:
         self.close()
 
-    def take(self) -> bool:
-        """Take the lock if nobody else has it, without waiting; return whether it is ours."""
+    def take(self, waiting: bool = False) -> bool:
+        """Take the lock if nobody else has it, without pausing; return whether it is ours.
+
+        Args:
+            waiting: the caller has waited for it, and goes before those who have not.
+        """
         descriptor = self._descriptor
         if descriptor is None:
             descriptor = self._open()
-        return _take(descriptor)
+        if not waiting and self.is_wanted():
+            return False
+        if not _take(descriptor):
+            if waiting:
+                self._say_wanted(monotonic())
+            return False
+        if not os.fstat(descriptor).st_nlink:  # the file was removed, and another process may have made a new one
+            self.close()
+            return self.take(waiting)
+        if waiting:
+            self._say_wanted(0.0)
+        return True
+
+    def is_wanted(self) -> bool:
+        """Tell whether another process waits for the lock."""
+        if self._descriptor is None:
+            return False
+        found = _read(self._descriptor, MOMENT.size, MOMENT_PLACE)
+        return len(found) == MOMENT.size and 0 <= monotonic() - MOMENT.unpack(found)[0] < MOMENT_LIFE
+
+    def _say_wanted(self, moment: float) -> None:
+        if self._descriptor is not None and self._writable:
+            _write(self._descriptor, MOMENT.pack(moment), MOMENT_PLACE)
 
     def give_back(self) -> None:
         """Give the lock back; without it, nothing happens."""
@@ -70,8 +104,7 @@ class LockFile:
         """
         if self._descriptor is None or not self._writable:
             return False
-        os.lseek(self._descriptor, 0, os.SEEK_SET)
-        found = os.read(self._descriptor, 1 + SIGN_SIZE)
+        found = _read(self._descriptor, 1 + SIGN_SIZE, 0)
         in_use = found[:1] == b"1"
         if in_use and user is not None and found[1:] == self._sign and self._user() is user:
             return False
@@ -87,8 +120,7 @@ class LockFile:
 
     def _write(self, mark: bytes) -> None:
         assert self._descriptor is not None
-        os.lseek(self._descriptor, 0, os.SEEK_SET)
-        os.write(self._descriptor, mark)
+        _write(self._descriptor, mark, 0)
 
     def holder(self) -> str:
         """Return which process has the lock, as far as the system tells."""
@@ -113,31 +145,45 @@ class LockFile:
     def _open(self) -> int:
         """Open the file, and make it first if need be, so that other users can open it too."""
         flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+        self._writable = True
         try:
             # Without O_CREAT, which the system refuses on somebody else's file in a shared folder.
             descriptor = os.open(self.path, flags)
         except FileNotFoundError:
-            descriptor = os.open(self.path, flags | os.O_CREAT, 0o666)
-            if hasattr(os, "fchmod"):
-                try:
-                    os.fchmod(descriptor, 0o666)  # whatever the umask says
-                except PermissionError:
-                    pass  # somebody else was faster to make it
+            descriptor = self._make(flags)
         except PermissionError:
             descriptor = os.open(self.path, flags & ~os.O_RDWR | os.O_RDONLY)
             self._writable = False
         self._descriptor = descriptor
         return descriptor
 
+    def _make(self, flags: int) -> int:
+        try:
+            descriptor = os.open(self.path, flags | os.O_CREAT, 0o666)
+        except PermissionError:
+            return os.open(self.path, flags)  # another user was faster to make it
+        if hasattr(os, "fchmod"):
+            try:
+                os.fchmod(descriptor, 0o666)  # whatever the umask says
+            except PermissionError:
+                pass  # as above
+        return descriptor
+
 
 def folder() -> str:
-    """Return the folder for lock files: that of ``SOCKIO_LOCK_FOLDER``, or one that all users of the machine share."""
+    """Return the folder for lock files: that of ``SOCKIO_LOCK_FOLDER``, or one that all users of the machine share.
+
+    One in which not everybody may make files does not serve, not even to those who may: others would lock elsewhere.
+    """
     chosen = os.environ.get("SOCKIO_LOCK_FOLDER")
     if chosen:
         return chosen
     for path in FOLDERS:
-        if os.access(path, os.W_OK | os.X_OK):
-            return path
+        try:
+            if os.stat(path).st_mode & stat.S_IWOTH:
+                return path
+        except OSError:
+            pass
     return tempfile.gettempdir()
 
 
@@ -162,8 +208,18 @@ if sys.platform == "win32":
         except OSError:
             pass  # it was not ours
 
+    def _read(descriptor: int, size: int, place: int) -> bytes:
+        os.lseek(descriptor, place, os.SEEK_SET)
+        return os.read(descriptor, size)
+
+    def _write(descriptor: int, data: bytes, place: int) -> None:
+        os.lseek(descriptor, place, os.SEEK_SET)
+        os.write(descriptor, data)
+
 else:
     import fcntl
+
+    _read, _write = os.pread, os.pwrite
 
     def _take(descriptor: int) -> bool:
         try:

@@ -14,6 +14,7 @@ import threading
 import weakref
 from collections import deque
 from contextvars import ContextVar
+from queue import Empty, SimpleQueue
 from time import monotonic
 
 from .errors import DeadlineExpired
@@ -69,15 +70,20 @@ class ResourceLock:
             ) from None
 
     async def _wait_file(self, runtime: Runtime, deadline: float | None) -> None:
+        if self.file.is_wanted():  # who waits in another process goes first
+            await self._pause(2 * LAST_LOOK, runtime, deadline)
         pause = FIRST_LOOK
-        while not self.file.take():
-            if deadline is not None:
-                left = deadline - runtime.clock()
-                if left <= 0:
-                    raise DeadlineExpired
-                pause = min(pause, left)
-            await runtime.sleep(pause)
+        while not self.file.take(waiting=True):
+            await self._pause(pause, runtime, deadline)
             pause = min(2 * pause, LAST_LOOK)
+
+    async def _pause(self, seconds: float, runtime: Runtime, deadline: float | None) -> None:
+        if deadline is not None:
+            left = deadline - runtime.clock()
+            if left <= 0:
+                raise DeadlineExpired
+            seconds = min(seconds, left)
+        await runtime.sleep(seconds)
 
     def _holder(self, ticket: Ticket, runtime: Runtime) -> str:
         first = self.queue[0]
@@ -114,14 +120,14 @@ class ResourceLock:
 
 
 #: The holds that the present task has taken, and those that it was started under.
-_held: ContextVar[tuple[object, ...]] = ContextVar("sockio locks held", default=())
+_held: ContextVar[tuple[Hold, ...]] = ContextVar("sockio locks held", default=())
 
 
 class Hold:
     """A lock that somebody holds for longer than a call, until it is released or its time is up.
 
     It belongs to the task or thread that took it, and to the tasks that this one starts. Once that has ended, it
-    belongs to whoever uses the same pipe.
+    belongs to whoever uses the same pipe. Released or expired, it is given back when the calls under it have ended.
 
     Args:
         lock: of the resource; held by *ticket*.
@@ -129,9 +135,11 @@ class Hold:
         runtime: of the holder.
         seconds: how long it may be held.
         name: what to call it in errors.
+        user: what it is held through, a pipe.
 
     Attributes:
         id: a number that no other lock has.
+        expires: when its time is up, a moment of `time.monotonic`.
         expired: its time was up before it was released.
         void: this is a forked child, and the lock is the parent's.
     """
@@ -139,22 +147,19 @@ class Hold:
     void = False
 
     def __init__(
-        self,
-        lock: ResourceLock,
-        ticket: Ticket,
-        runtime: Runtime,
-        seconds: float,
-        name: str,
+        self, lock: ResourceLock, ticket: Ticket, runtime: Runtime, seconds: float, name: str, user: object
     ) -> None:
         self.name = name
         self.id = os.urandom(16).hex()
         self.expired = False
-        self._lock = lock
+        self._released = False
+        self._lock: ResourceLock | None = lock
         self._ticket = ticket
         self._runtime = runtime
         self._owner = reference_to(runtime.caller())
+        self._user = weakref.ref(user)
         self._on_expiry: Callable[[], object] | None = None
-        self._expires = monotonic() + seconds
+        self.expires = monotonic() + seconds
         self._calls: list[object] = []
         self._release = threading.Lock()
         ticket.hold = self
@@ -166,45 +171,69 @@ class Hold:
             on_expiry: called when the time is up, before the lock is given back, in any thread.
         """
         self._on_expiry = on_expiry
-        _held.set((*_held.get(), self))
-        _expiry.add(self._expires, self)
+        _held.set((*(hold for hold in _held.get() if hold._user() is not None), self))
+        _expiry.add(self)
 
     def admits(self, runtime: Runtime) -> bool:
         """Tell whether the caller may use what is held."""
         owner = self._owner()
         return owner is None or owner == runtime.caller() or self in _held.get() or not self._runtime.is_running(owner)
 
+    def is_held_through(self, user: object) -> bool:
+        return self._user() is user
+
     def begin(self, call: object) -> bool:
         """Note that a call is running under the lock; return whether the lock is still held."""
         self._calls.append(call)
-        return not self.expired
+        return not self.expired and not self._released
 
     def end(self, call: object) -> None:
         """Note that a call has ended. May be repeated."""
         if call in self._calls:
             self._calls.remove(call)
-        if self.expired and not self._calls:
+        if self.expired or self._released:
             self._give_back()
 
+    @property
+    def over(self) -> bool:
+        """Whether the lock has been given back."""
+        return self._lock is None
+
     def expire(self) -> None:
-        """Give the lock back, or have the call that is running do so when it ends."""
-        self.expired = True
-        if not self._calls:
+        """Give the lock back, or have the calls that are running do so when they end; unless it has been released."""
+        if not self._released:
+            self.expired = True
             self._give_back()
 
     def release(self) -> None:
-        """Give the lock back. May be repeated."""
-        _expiry.discard(self)
-        self._give_back()
+        """Give the lock back, or have the calls that are running do so when they end. May be repeated."""
+        self._released = True
+        try:
+            self._give_back()
+        finally:
+            self._give_back()  # again, in case that an interrupt came in the middle of the line above
         _held.set(tuple(hold for hold in _held.get() if hold is not self))
 
     def _give_back(self) -> None:
         with self._release:  # the holder and the timer may come at the same time
+            lock = self._lock
+            if lock is None or self._calls:
+                return
             if self.expired:
                 on_expiry, self._on_expiry = self._on_expiry, None
                 if on_expiry is not None:
                     on_expiry()  # first, so that it does not hit whoever is next
-            self._lock.leave(self._ticket)
+            lock.leave(self._ticket)
+            self._ticket.hold = None  # no cycles
+            self._lock = None
+
+
+def late_hold(user: object) -> Hold | None:
+    """Return a hold that the caller has had through *user* and that has expired without the caller's knowing."""
+    for hold in _held.get():
+        if hold.expired and hold.is_held_through(user):
+            return hold
+    return None
 
 
 def reference_to(caller: Any) -> Callable[[], Any]:
@@ -213,43 +242,43 @@ def reference_to(caller: Any) -> Callable[[], Any]:
 
 
 class Expiry:
-    """Ends holds whose time is up, in one thread for all of them, started by the first one."""
+    """Ends holds whose time is up, in one thread for all of them, started by the first one.
+
+    Whoever takes a lock may be interrupted at any moment, so nobody but that thread changes what it works with.
+    """
 
     def __init__(self) -> None:
-        self._times: list[tuple[float, int]] = []
-        self._holds: dict[int, Hold] = {}
-        self._changed = threading.Condition()
+        self._holds: SimpleQueue[Hold] = SimpleQueue()
         self._running = False
 
-    def add(self, moment: float, hold: Hold) -> None:
-        """Have *hold* expire at a moment of `time.monotonic`."""
-        with self._changed:
-            self._holds[id(hold)] = hold
-            heapq.heappush(self._times, (moment, id(hold)))
-            if not self._running:
-                self._running = True
-                threading.Thread(target=self._run, name="sockio locks", daemon=True).start()
-            elif self._times[0][1] == id(hold):
-                self._changed.notify()
-
-    def discard(self, hold: Hold) -> None:
-        """Let a hold be: it has been released."""
-        with self._changed:
-            if self._holds.pop(id(hold), None) is not None:
-                self._times = [entry for entry in self._times if entry[1] != id(hold)]
-                heapq.heapify(self._times)
+    def add(self, hold: Hold) -> None:
+        """Have *hold* expire when its time is up."""
+        self._holds.put(hold)
+        if not self._running:  # two threads do no harm, should it come to that
+            threading.Thread(target=self._run, name="sockio locks", daemon=True).start()
 
     def _run(self) -> None:
+        self._running = True
+        waiting: list[tuple[float, str, Hold]] = []
+        most = 100
         while True:
-            with self._changed:
-                while not self._times or self._times[0][0] > monotonic():
-                    self._changed.wait(self._times[0][0] - monotonic() if self._times else None)
-                hold = self._holds.pop(heapq.heappop(self._times)[1])
             try:
-                hold.expire()
-            except Exception:
-                logging.getLogger("sockio").exception("%s could not be ended in good order", hold.name)
+                hold = self._holds.get(timeout=max(0.0, waiting[0][0] - monotonic()) if waiting else None)
+            except Empty:
+                self._expire(heapq.heappop(waiting)[2])
+                continue
+            heapq.heappush(waiting, (hold.expires, hold.id, hold))
             del hold
+            if len(waiting) > most:
+                waiting = [entry for entry in waiting if not entry[2].over]
+                heapq.heapify(waiting)
+                most = 2 * len(waiting) + 100
+
+    def _expire(self, hold: Hold) -> None:
+        try:
+            hold.expire()
+        except Exception:
+            logging.getLogger("sockio").exception("%s could not be ended in good order", hold.name)
 
 
 _expiry = Expiry()

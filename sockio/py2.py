@@ -738,7 +738,8 @@ def parse_header(data):
 class Block(Framing):
     """Arbitrary blocks of IEEE 488.2. A frame is the data alone, without header and terminator.
 
-    Blocks are sent in the definite form and received in both.
+    Blocks are sent in the definite form and received in both, of which only the definite one is safe for any data:
+    an indefinite block that something follows is refused, with all that has come.
 
     Arguments:
         eol: the response message terminator, which follows the block (8.5); ``b""`` for instruments that send
@@ -790,6 +791,16 @@ class Block(Framing):
         if terminator != self.eol:
             raise ProtocolError("expected {!r} after a block of {} bytes, got {!r}".format(self.eol, size, terminator), terminator)
 
+    def check_end(self, data, following):
+        """Raise `ProtocolError` if anything follows what seems to be the end of an indefinite block."""
+        if following:
+            eol = self.eol or b"\n"
+            raise ProtocolError(
+                "an indefinite block came with {!r} after {} bytes of data and more after that: its end "
+                "cannot be told; ask the instrument for definite blocks".format(eol, len(data)),
+                b"#0" + data + eol + following,
+            )
+
     def _decode_indefinite(self, buffer):
         eol = self.eol or b"\n"
         block = buffer.take_until(eol)
@@ -799,7 +810,9 @@ class Block(Framing):
                 return Need(1)
             block = buffer.peek(largest)
         elif len(block) <= largest:
-            return block[2 : -len(eol)]
+            data = block[2 : -len(eol)]
+            self.check_end(data, buffer.take_all())
+            return data
         raise LimitError(
             "expected {!r} within {} bytes of an indefinite block, got {} without it".format(eol, self.limit, len(block)),
             self.limit,
@@ -1977,6 +1990,11 @@ class Endpoint(Callbacks):
 
     # Giving a link up
 
+    @property
+    def in_doubt(self):
+        """Whether something may still come of a call that has failed, which the next one has to wait out."""
+        return self._doubt is not None
+
     def distrust(self):
         """Have the next call resynchronise: somebody else has used the same line, and left it out of step."""
         self._doubt = Doubt()
@@ -2458,7 +2476,7 @@ class Receiving(BaseConnection):
         framing = Block(eol, self.buffer_size)
         header_size, size = self._receive_block_header(link, deadline, framing)
         if size is None:
-            data = self._receive_frame(link, deadline, framing)
+            data = self._receive_indefinite_block(link, deadline, framing)
             if allocate is None:
                 return data
             memory = allocate(len(data))
@@ -2491,6 +2509,37 @@ class Receiving(BaseConnection):
                 return header
             self._receive(link, deadline)
 
+    def _receive_indefinite_block(self, link, deadline, framing):
+        """Receive an indefinite block, whose end is told by nothing following it.
+
+        If anything does, the link is given up, also by a plain read: what still comes may be the rest of the block.
+        """
+        try:
+            data = self._receive_frame(link, deadline, framing)
+            framing.check_end(data, self._receive_following(link, deadline))
+        except ProtocolError as error:
+            self._part_with(link)
+            link.reader = None
+            self._retire(link, error)
+            raise
+        return data
+
+    def _receive_following(self, link, deadline):
+        """Return what is there already; on a line with a quiet time, whatever comes within that."""
+        silent = None
+        try:
+            if not self.quiet:
+                return link.transport.receive_now() or b""
+            silent = self.runtime.clock() + self.quiet
+            chunk = link.transport.receive(sooner(silent, deadline))
+            return chunk
+        except DeadlineExpired:
+            if sooner(silent, deadline) != silent:
+                raise
+        except EnvironmentError:
+            pass  # the next call meets it
+        return b""
+
     def _receive_message(self, link, deadline, eol, allocate):
         if link.buffer.used:
             return self._receive_block_or_line(link, deadline, eol, None, allocate)
@@ -2518,9 +2567,12 @@ class Receiving(BaseConnection):
         beginning = buffer.peek(2)
         if allocate is not None and (beginning in DEFINITE_BLOCK or beginning == INDEFINITE_BLOCK):
             return self._receive_block(link, deadline, eol, allocate)
+        framing = Block(eol, self.buffer_size)
+        if beginning == INDEFINITE_BLOCK:
+            return beginning + self._receive_indefinite_block(link, deadline, framing) + eol
         if beginning not in DEFINITE_BLOCK:
             return self._receive_rest_of_line(link, deadline, eol, None)
-        header_size, size = self._receive_block_header(link, deadline, Block(eol, self.buffer_size))
+        header_size, size = self._receive_block_header(link, deadline, framing)
         assert size is not None
         parts = [buffer.take(header_size)]
         try:
@@ -2697,7 +2749,9 @@ class Stream(Receiving):
                 (bytearray, numpy array) that the block is to be received into, and that is returned instead of bytes.
 
         Raises:
-            ProtocolError: what came is not a block, or something else than *eol* follows it.
+            ProtocolError: what came is not a block, or something else than *eol* follows it; or it is an indefinite block
+                (``#0``), which ends with the message, and something follows its first line feed: a stream does not tell
+                whether that is the end.
             TypeError, ValueError: what *allocate* returned is no such buffer.
         """
         return self._call("readblock", timeout, None, self._receive_block, None, self._block_end(eol), allocate)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import io
 
 from .connection import Connection
-from .errors import DeadlineExpired, LimitError
+from .deadline import sooner
+from .errors import DeadlineExpired, LimitError, ProtocolError
 from .framing import Need
 from .framing.block import Block
 from .runtimes.base import CHUNK_SIZE
@@ -204,7 +205,7 @@ class Receiving(Connection):
         header_size, size = await self._receive_block_header(link, deadline, framing)
         memory: Any
         if size is None:
-            data = await self._receive_frame(link, deadline, framing)
+            data = await self._receive_indefinite_block(link, deadline, framing)
             if allocate is None:
                 return data
             memory = allocate(len(data))
@@ -236,6 +237,37 @@ class Receiving(Connection):
             if not isinstance(header, Need):
                 return header
             await self._receive(link, deadline)
+
+    async def _receive_indefinite_block(self, link: Link, deadline: float | None, framing: Block) -> bytes:
+        """Receive an indefinite block, whose end is told by nothing following it.
+
+        If anything does, the link is given up, also by a plain read: what still comes may be the rest of the block.
+        """
+        try:
+            data = await self._receive_frame(link, deadline, framing)
+            framing.check_end(data, await self._receive_following(link, deadline))
+        except ProtocolError as error:
+            self._part_with(link)
+            link.reader = None
+            self._retire(link, error)
+            raise
+        return data
+
+    async def _receive_following(self, link: Link, deadline: float | None) -> bytes:
+        """Return what is there already; on a line with a quiet time, whatever comes within that."""
+        silent = None
+        try:
+            if not self.quiet:
+                return link.transport.receive_now() or b""
+            silent = self.runtime.clock() + self.quiet
+            chunk = link.transport.receive(sooner(silent, deadline))
+            return chunk if isinstance(chunk, bytes) else await chunk
+        except DeadlineExpired:
+            if sooner(silent, deadline) != silent:
+                raise
+        except OSError:
+            pass  # the next call meets it
+        return b""
 
     def _receive_message(
         self, link: Link, deadline: float | None, eol: bytes, allocate: Callable[[int], Any] | None
@@ -275,9 +307,12 @@ class Receiving(Connection):
         beginning = buffer.peek(2)
         if allocate is not None and (beginning in DEFINITE_BLOCK or beginning == INDEFINITE_BLOCK):
             return await self._receive_block(link, deadline, eol, allocate)
+        framing = Block(eol, self.buffer_size)
+        if beginning == INDEFINITE_BLOCK:
+            return beginning + await self._receive_indefinite_block(link, deadline, framing) + eol
         if beginning not in DEFINITE_BLOCK:
             return await self._receive_rest_of_line(link, deadline, eol, None)
-        header_size, size = await self._receive_block_header(link, deadline, Block(eol, self.buffer_size))
+        header_size, size = await self._receive_block_header(link, deadline, framing)
         assert size is not None
         parts = [buffer.take(header_size)]
         try:

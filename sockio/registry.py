@@ -76,12 +76,15 @@ class Resource:
 
     def connection_of(self, runtime: Runtime) -> Any:
         """Return the connection of the caller's event loop, trio run or thread; None if there is none."""
-        reference = self._connections.get(runtime.home() or _threads)
+        with _making:
+            reference = self._connections.get(runtime.home() or _threads)
         return None if reference is None else reference()
 
     def connections(self) -> list[Any]:
         """Return the connections that somebody uses, those of all homes."""
-        return [made for reference in list(self._connections.values()) if (made := reference()) is not None]
+        with _making:
+            references = list(self._connections.values())
+        return [made for reference in references if (made := reference()) is not None]
 
 
 _making = threading.RLock()  # an object that is dropped meanwhile may ask for another
@@ -105,7 +108,9 @@ def resource(name: str) -> Resource:
 
 def resources() -> list[Resource]:
     """Return the resources that are in use in this process, in the order of their names."""
-    return sorted(_resources.values(), key=lambda found: found.name)
+    with _making:
+        found = list(_resources.values())
+    return sorted(found, key=lambda resource: resource.name)
 
 
 def _forget_in_child() -> None:

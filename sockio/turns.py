@@ -14,10 +14,13 @@ from collections import deque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from types import TracebackType
-    from typing import Any
+    from typing import Any, TypeVar
 
     from .runtimes.base import Runtime, Waiter
+
+    Result = TypeVar("Result")
 
 
 class Ticket:
@@ -114,13 +117,36 @@ class Turns:
                 return other
         return None
 
+    async def run(
+        self, method: str, deadline: float | None, operate: Callable[..., Awaitable[Result]], *args: Any
+    ) -> Result:
+        """Return ``await operate(*args)``, which is called when it is its turn.
+
+        Raises:
+            DeadlineExpired: the turn did not come in time.
+        """
+        ticket = Ticket(method, self._runtime.caller())
+        try:
+            try:
+                if not self.enter(ticket):
+                    await self.wait(ticket, deadline)
+                return await operate(*args)
+            finally:
+                self.leave(ticket)
+        finally:
+            self.leave(ticket)  # again, in case that an interrupt came in the middle of the line above
+
     def turn(self, method: str, deadline: float | None = None) -> Turn:
         """Return a context manager that holds the whole turn: ``async with turns.turn("name"): …``."""
         return Turn(self, Ticket(method, self._runtime.caller()), deadline)
 
 
 class Turn:
-    """Holds a turn for the length of an ``async with`` block."""
+    """Holds a turn for the length of an ``async with`` block.
+
+    An interrupt may come before the block's end is noticed: then the turn is left when this object goes, with the
+    traceback at the latest. `Turns.run` leaves it at once.
+    """
 
     __slots__ = ("_deadline", "_ticket", "_turns")
 
@@ -141,3 +167,7 @@ class Turn:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._turns.leave(self._ticket)
+
+    def __del__(self) -> None:
+        if self._ticket in self._turns.queue:
+            self._turns.leave(self._ticket)

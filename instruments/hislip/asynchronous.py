@@ -78,13 +78,22 @@ class AsynchronousChannel(Channel):
             HislipError: the instrument refused it.
         """
         transaction = Transaction(kind)
-        async with self._sending.turn(type_name(kind), deadline):
-            self._unanswered.append(transaction)
-            await self.send(kind, control, parameter, payload, deadline)
+        await self._sending.run(
+            type_name(kind), deadline, self._begin, transaction, kind, control, parameter, payload, deadline
+        )
         outcome: Message | HislipError = await self._wait_for(transaction.take_outcome, deadline)
         if isinstance(outcome, HislipError):
             raise outcome
         return outcome
+
+    async def _begin(self, transaction: Transaction, *message: Any) -> None:
+        """Send the message of a transaction."""
+        try:
+            self._unanswered.append(transaction)
+            await self.send(*message)
+        except BaseException:
+            self.give_up()  # it would take the response to a later one
+            raise
 
     async def service_request(self, deadline: float | None) -> int:
         """Return the status byte of the next service request, waiting for it if none has come since last time."""
@@ -110,7 +119,7 @@ class AsynchronousChannel(Channel):
                     if places[0] is not place:
                         await waiter.wait(deadline)
                         continue
-                    await self._file(await self.receive(deadline), deadline)
+                    await self._file_next(deadline)
                     for other in list(places):
                         if other.waiter is not None:
                             other.waiter.set()
@@ -128,6 +137,15 @@ class AsynchronousChannel(Channel):
         for first in list(self._places)[:1]:
             if first.waiter is not None:
                 first.waiter.set()
+
+    async def _file_next(self, deadline: float | None) -> None:
+        """Receive a message and put it where who waits for it looks."""
+        try:
+            await self._file(await self.receive(deadline), deadline)
+        except BaseException as error:
+            if self.wire.is_interrupt(error):
+                self.give_up()  # nobody knows whether a message has been taken, and whose that was
+            raise
 
     async def _file(self, message: Message, deadline: float | None) -> None:
         """Put a message where who waits for it looks."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from instruments.message import RESPONSE_LIMIT, MessageConnection
+from instruments.message import RESPONSE_LIMIT, MessageConnection, in_seconds
 from sockio.errors import DeadlineExpired, ProtocolError
 
 from .codec import LockControl, LockResponse, MessageType, RemoteLocal
@@ -26,8 +26,11 @@ VENDOR_ID = b"xx"
 #: The longest message that the instrument may send, in bytes, unless a connection is told otherwise.
 MAXIMUM_MESSAGE_SIZE = 2**30
 
-#: How much longer than a lock's own time limit its refusal is waited for, in seconds.
-LOCK_GRACE = 2.0
+#: The instrument is to refuse a lock so much before we give up, of the time that is left, and at most so many seconds.
+HEAD_START, MOST_HEAD_START = 0.1, 0.25
+
+#: How long it may take to say so at least, in seconds: an instrument that is not to wait needs a moment, too.
+LEAST_ANSWER_TIME = 0.25
 
 #: The longest time that an instrument can be told to wait for a lock, in milliseconds: 49 days.
 LONGEST_LOCK_WAIT = 2**32 - 1
@@ -134,6 +137,11 @@ class HislipConnection(MessageConnection):
         if session is not None:
             session.give_up()
 
+    def _forget(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            session.forget()
+
     def abandon(self) -> None:
         self._disconnect()
 
@@ -158,8 +166,7 @@ class HislipConnection(MessageConnection):
             await self._clear(deadline)
         except HislipError:
             # The instrument has to be able to do it (IVI-6.1, 6.12); where it is not, a new connection starts afresh.
-            self._disconnect()
-            await self._connect(deadline)
+            await self._reconnect(deadline)
 
     # Calls
 
@@ -177,13 +184,16 @@ class HislipConnection(MessageConnection):
         return await self._aside("read_status_byte", timeout, self._query_status)
 
     async def _query_status(self, session: Session, deadline: float | None) -> int:
-        synchronous = session.synchronous
-        async with synchronous.handing_over.turn("read_status_byte", deadline):
-            delivered = synchronous.take_delivered()
-            if delivered:
-                # The next message must not overtake this one: it would seem to interrupt the last response.
-                return await self._status(session, delivered, deadline)
-        return await self._status(session, 0, deadline)
+        status = await session.synchronous.handing_over.run(
+            "read_status_byte", deadline, self._status_at_delivery, session, deadline
+        )
+        return await self._status(session, 0, deadline) if status is None else status
+
+    async def _status_at_delivery(self, session: Session, deadline: float | None) -> int | None:
+        """Return the status byte if the query for it tells that a response has been delivered, which is then its turn:
+        the next message must not overtake it, or it would seem to interrupt that response."""
+        delivered = session.synchronous.take_delivered()
+        return await self._status(session, delivered, deadline) if delivered else None
 
     async def _status(self, session: Session, delivered: int, deadline: float | None) -> int:
         message_id = session.synchronous.status_message_id
@@ -210,15 +220,17 @@ class HislipConnection(MessageConnection):
         """
         outcome = await self._aside("lock", timeout, self._lock, lock_string.encode("ascii"))
         if outcome == LockResponse.FAILURE:
-            raise self.runtime.timeout_error(f"{self}: another client has kept the lock for {timeout} s")
+            raise self.runtime.timeout_error(f"{self}: another client has kept the lock for {in_seconds(timeout)}")
         if outcome != LockResponse.SUCCESS:
             raise HislipError(self.resource, 0, "a lock was asked for that this connection has already")
 
     async def _lock(self, session: Session, lock_string: bytes, deadline: float | None) -> int:
         wait = LONGEST_LOCK_WAIT
         if deadline is not None:
-            wait = min(wait, max(0, int(1000 * (deadline - self.runtime.clock()))))
-            deadline += LOCK_GRACE
+            now = self.runtime.clock()
+            left = max(0.0, deadline - now)
+            deadline = max(deadline, now + LEAST_ANSWER_TIME)
+            wait = min(wait, int(1000 * (left - min(HEAD_START * left, MOST_HEAD_START))))
         try:
             response = await session.asynchronous.transact(
                 MessageType.ASYNC_LOCK, LockControl.REQUEST, wait, deadline, lock_string
@@ -274,4 +286,4 @@ class HislipConnection(MessageConnection):
         except ProtocolError as error:
             raise ProtocolError(f"{self}: {error}", error.data) from None
         except (DeadlineExpired, TimeoutError):
-            raise runtime.timeout_error(f"{self}: {method} timed out after {timeout} s") from None
+            raise runtime.timeout_error(f"{self}: {method} timed out after {in_seconds(timeout)}") from None

@@ -54,10 +54,11 @@ class Session:
         make = bind(Wire, runtime)
         self._wires = [make(address.host, address.port, auto_reconnect=False, **options) for _ in range(2)]
         self._runtime = runtime
+        name = str(address)
         for wire in self._wires:
+            wire.resource = name
             wire.on_broken = self.give_up  # one channel is as good as none
         first, second = self._wires
-        name = str(address)
         self.asynchronous = AsynchronousChannel(second, runtime, name, self.give_up, TEXT_LIMIT)
         self.synchronous = SynchronousChannel(first, runtime, name, self.give_up, self.asynchronous, limit)
 
@@ -83,6 +84,11 @@ class Session:
         """Close both channels without waiting, from any thread."""
         for wire in self._wires:
             wire.end()
+
+    def forget(self) -> None:
+        """In a forked child: part with both channels, which are the parent's."""
+        for wire in self._wires:
+            wire.forget()
 
     # Initialization (IVI-6.1, 6.1)
 

@@ -127,8 +127,10 @@ class SynchronousChannel(Channel):
 
         The next message must not get there first.
         """
-        async with self.handing_over.turn("send", deadline):
-            pass
+        await self.handing_over.run("send", deadline, self._nothing)
+
+    async def _nothing(self) -> None:
+        pass
 
     async def exchange(self, message: bytes, deadline: float | None) -> tuple[bytes, bool]:
         """Send a program message, and receive the first part of the response; tell whether it is the last one.

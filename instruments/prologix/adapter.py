@@ -11,6 +11,7 @@ from sockio.errors import DeadlineExpired
 from sockio.runtimes.blocking import run
 from sockio.turns import Ticket, Turns
 
+from ..message import in_seconds
 from . import codec
 from .line import Line
 
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 class Adapter:
     """An adapter at the end of a stream, with several instruments behind it.
 
-    It remembers the address and the read time limit that the adapter has, and sends only what changes. A new connection
-    is set up from the start, and answers to what was asked before it are recognised and thrown away: the adapter may
-    still be reading from an instrument when its user has given up.
+    Address and read time limit go with every request, in one write: whoever else uses the adapter, in another process
+    or event loop, changes them. A new connection is set up from the start, and answers to what was asked before it are
+    recognised and thrown away: the adapter may still be reading from an instrument when its user has given up.
 
     Args:
         stream: a `Serial` or `TCP` stream with ``quiet``, which nobody else uses. Its ``auto_reconnect`` is switched
@@ -41,15 +42,23 @@ class Adapter:
         self.runtime = stream.runtime
         self._turns = Turns(stream.runtime)
         self._connection = 0
-        self._address = b""
-        self._read_timeout = 0
         self._users: weakref.WeakSet[object] = weakref.WeakSet()
-        # By address: whoever asks that instrument next must not get what it still has to say to the last one.
+        # Addresses of instruments that still have something to say to a call that has failed.
         self._out_of_step: set[bytes] = set()
+        # Where anybody may have left something: those that have been cleared since.
+        self._cleared: set[bytes] | None = None
         self._current: object = None
+        _all.add(self)
 
     def __str__(self) -> str:
         return str(self.stream)
+
+    def distrust(self) -> None:
+        """Clear each instrument before it is used next, on a new connection: somebody else has left one of them, or the
+        adapter itself, in the middle of something."""
+        self._connection = 0
+        self._cleared = set()
+        self.stream.distrust()
 
     # Calls of one of the instruments. `user` is its object, `method` the call's name for errors, `address` the command
     # that selects it, `request` the lines for the adapter, all sent in one write.
@@ -130,7 +139,7 @@ class Adapter:
             holder = self._turns.holder(ticket)
             whose = "" if holder is None else f", which {holder.method} of {self.runtime.describe(holder.owner)} has"
             raise self.runtime.timeout_error(
-                f"{self}: {ticket.method} waited {timeout} s for its turn{whose}"
+                f"{self}: {ticket.method} waited {in_seconds(timeout)} for its turn{whose}"
             ) from None
 
     async def _connect(self, deadline: float | None) -> None:
@@ -144,8 +153,6 @@ class Adapter:
         commands, answer = codec.challenge(os.urandom(4))
         await stream.write_readline(codec.SET_UP + commands, answer, self._left(deadline))
         self._connection = stream.connection_counter
-        self._address = b""
-        self._read_timeout = 0
 
     def _left(self, deadline: float | None) -> float | None:
         return None if deadline is None else max(0.0, round(deadline - self.runtime.clock(), 3))
@@ -165,18 +172,30 @@ class Adapter:
     ) -> Any:
         """Do one of `Line`'s exchanges with an instrument.
 
-        An instrument whose last call was not completed is cleared first.
+        Instruments whose last call was not completed are cleared first: after an exchange that went well nobody, in
+        whatever process, meets an answer from before.
         """
-        if address in self._out_of_step:
-            request = codec.CLEAR + request
-        if address and address != self._address:
+        cleared = self._cleared
+        if self._out_of_step or cleared is not None:
+            request = self._clear_first(address) + request
+        elif address:
             request = address + request
-            self._address = address
         if address:
             self._out_of_step.add(address)
         answer = await exchange(method, self._left(deadline), request, *args)
-        self._out_of_step.discard(address)
+        self._out_of_step.clear()
+        if cleared is not None:
+            cleared.add(address)
         return answer
+
+    def _clear_first(self, address: bytes) -> bytes:
+        """Return the commands that clear what has to be cleared, and select an instrument."""
+        commands = [other + codec.CLEAR for other in sorted(self._out_of_step) if other != address]
+        if address:
+            commands.append(address)
+            if address in self._out_of_step or (self._cleared is not None and address not in self._cleared):
+                commands.append(codec.CLEAR)
+        return b"".join(commands)
 
     async def _read(
         self,
@@ -188,13 +207,11 @@ class Adapter:
         allocate: Allocate | None,
     ) -> Any:
         wait = codec.read_timeout(self._left(deadline))
-        # A much shorter timeout must not keep the adapter busy for the length of the last one.
-        if not wait <= self._read_timeout <= wait + codec.READ_STEP:
-            request = codec.set_read_timeout(wait) + request
-            self._read_timeout = wait
-        patience = self._read_timeout / 1000
-        return await self._exchange(user, method, deadline, address, request, self._line.read, patience, allocate)
+        request = codec.set_read_timeout(wait) + request
+        return await self._exchange(user, method, deadline, address, request, self._line.read, wait / 1000, allocate)
 
+
+_all: weakref.WeakSet[Adapter] = weakref.WeakSet()
 
 #: By the number of the stream, which the adapter keeps, so that the number is not given again.
 _adapters: weakref.WeakValueDictionary[int, Adapter] = weakref.WeakValueDictionary()
@@ -206,6 +223,17 @@ def adapter_on(stream: Stream) -> Adapter:
     if adapter is None:
         adapter = _adapters[id(stream)] = Adapter(stream)
     return adapter
+
+
+def _forget_in_child() -> None:
+    """In a forked child: the calls that are running are the parent's."""
+    for adapter in list(_all):
+        adapter._turns = Turns(adapter.runtime)
+        adapter._current = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)
 
 
 __all__ = ["Adapter", "adapter_on"]

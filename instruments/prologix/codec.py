@@ -6,6 +6,7 @@ would mean something to the adapter are escaped.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -19,9 +20,6 @@ TCP_PORT = 1234
 
 #: The largest ``++read_tmo_ms``, in milliseconds.
 LONGEST_READ = 3000
-
-#: It is set in such steps: what is left of one timeout differs a little from call to call.
-READ_STEP = 50
 
 #: Not to wear the EEPROM out; be the controller; read only when told to; assert EOI with the last byte of a message;
 #: append nothing to a message; append nothing to what an instrument said.
@@ -78,8 +76,7 @@ def read_timeout(seconds: float | None) -> int:
     """
     if seconds is None:
         return LONGEST_READ
-    steps = -(-round(seconds * 1000) // READ_STEP)
-    return min(LONGEST_READ, READ_STEP * max(1, steps))
+    return min(LONGEST_READ, max(1, math.ceil(seconds * 1000)))
 
 
 def set_read_timeout(milliseconds: int) -> bytes:

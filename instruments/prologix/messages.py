@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..message import Allocate, Messages
+from ..message import REQUEST_SERVICE, Allocate, Messages
 from . import codec
 from .adapter import Adapter
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
-
-#: The bit of the status byte that says that the instrument requests service (IEEE 488.1, 2.11).
-REQUESTS_SERVICE = 0x40
-
-#: How often the adapter is asked whether somebody requests service, in seconds.
-SERVICE_REQUEST_PERIOD = 0.1
-
-#: The least time that the adapter gets to answer that question: a wait that ends must not look like a broken adapter.
-LEAST_TIMEOUT = 1.0
 
 
 class PrologixMessages(Messages):
@@ -91,22 +82,19 @@ class PrologixMessages(Messages):
         """Switch the instrument's front panel off, its LOCAL key included (``++llo``)."""
         await self._send("lock_out_local", codec.LOCAL_LOCKOUT, timeout)
 
-    async def wait_for_service_request(self, timeout: float | None) -> int:
-        """Wait until the instrument requests service; return its status byte. The adapter is asked again and again."""
+    async def poll_service_request(self, timeout: float | None) -> int | None:
+        """Ask the adapter whether anybody requests service (``++srq``), and if so this instrument (``++spoll``)."""
         runtime = self.runtime
         deadline = None if timeout is None else runtime.clock() + timeout
-        while True:
-            left = None if deadline is None else deadline - runtime.clock()
-            limit = None if left is None else max(left, LEAST_TIMEOUT)
-            method = f"wait_for_service_request {self._where}"
-            line = await self.adapter.ask(self, method, self._address, codec.SERVICE_REQUEST, limit)
-            if codec.parse_number(line, 1):
-                status = await self.read_status_byte(limit)
-                if status & REQUESTS_SERVICE:
-                    return status
-            if left is not None and left <= 0:
-                raise runtime.timeout_error(f"{self}: requested no service within {timeout} s")
-            await runtime.sleep(SERVICE_REQUEST_PERIOD if left is None else min(SERVICE_REQUEST_PERIOD, left))
+        method = f"poll_service_request {self._where}"
+        line = await self.adapter.ask(self, method, self._address, codec.SERVICE_REQUEST, timeout)
+        if not codec.parse_number(line, 1):
+            return None
+        status = await self.read_status_byte(None if deadline is None else max(0.0, deadline - runtime.clock()))
+        return status if status & REQUEST_SERVICE else None
+
+    def distrust(self) -> None:
+        self.adapter.distrust()
 
     async def _send(self, method: str, request: bytes, timeout: float | None) -> None:
         await self.adapter.send(self, f"{method} {self._where}", self._address, request, timeout)

@@ -18,12 +18,11 @@ from sockio.resource import (
     VXI11Address,
 )
 
-from ..pipe import shared_stream
+from ..pipe import Doubtful, shared_stream
 from .stream import StreamMessages
 
 if TYPE_CHECKING:
     from sockio.runtimes.base import Runtime
-    from sockio.stream import Stream
 
     from ..hislip.session import Mode
     from ..message import Messages
@@ -76,8 +75,8 @@ def connect(
     runtime: Runtime,
     visa_library: str,
     options: ConnectionOptions,
-) -> tuple[Messages, Stream | None]:
-    """Return the message connection for an address, and the byte stream under it, if it is one.
+) -> tuple[Messages, Doubtful | None]:
+    """Return the message connection for an address, and what is doubtful about it.
 
     Args:
         address: of the instrument.
@@ -92,12 +91,13 @@ def connect(
     """
     if is_stream(address):
         stream = shared_stream(address, runtime)
-        return StreamMessages(stream, terminator), stream
+        return StreamMessages(stream, terminator), stream if stream.quiet else None
     if isinstance(address, PrologixAddress):
         from ..prologix import PrologixMessages, adapter_on
 
         stream = shared_stream(carrier, runtime, "a Prologix adapter", quiet=ADAPTER_QUIET)
-        return PrologixMessages(adapter_on(stream), address.primary, address.secondary), stream
+        adapter = adapter_on(stream)
+        return PrologixMessages(adapter, address.primary, address.secondary), adapter
 
     given: dict[str, Any] = dict(options)
 
@@ -122,4 +122,5 @@ def connect(
 
     if isinstance(address, (USBAddress, GPIBAddress, VISAAddress)):
         given = {"visa_library": visa_library}
-    return registry.resource(address.resource).connection(runtime, given, make), None
+    messages = registry.resource(address.resource).connection(runtime, given, make)
+    return messages, messages if messages.shared_output else None

@@ -14,6 +14,8 @@ from .errors import ErrorEntry, InstrumentError
 from .pipe import ScpiPipe
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import ArrayLike, DTypeLike, NDArray
     from typing_extensions import Self
 
@@ -56,19 +58,21 @@ class Instrument(Standalone):
 
         Args:
             message: the message.
-            timeout: seconds.
+            timeout: seconds for all of it.
             check: read the error queue afterwards, as `check_errors` does.
         """
+        left = self._time_left(timeout)
         response = await self.pipe.query(message, timeout)
         if check:
-            await self.check_errors(timeout)
+            await self.check_errors(left())
         return response
 
     async def write(self, message: str | bytes, timeout: Timeout = DEFAULT, *, check: bool = False) -> None:
         """Send a program message to which there is no response; see `query`."""
+        left = self._time_left(timeout)
         await self.pipe.write(message, timeout)
         if check:
-            await self.check_errors(timeout)
+            await self.check_errors(left())
 
     async def query_binary(self, message: str, timeout: Timeout = DEFAULT) -> bytes:
         """Send a program message and return the data of the block that answers it."""
@@ -185,13 +189,10 @@ class Instrument(Standalone):
         Args:
             timeout: seconds for all of it.
         """
-        runtime = self.link.clock
-        limit = self.pipe.timeout if timeout is DEFAULT else check_timeout("timeout", timeout)
-        deadline = None if limit is None else runtime() + limit
+        left = self._time_left(timeout)
         entries: list[ErrorEntry] = []
         while len(entries) < QUEUE_LIMIT:
-            left = None if deadline is None else max(0.0, deadline - runtime())
-            entry = parse_error(await self.pipe.query("SYST:ERR?", left))
+            entry = parse_error(await self.pipe.query("SYST:ERR?", left()))
             if entry.code == 0:
                 return entries
             entries.append(entry)
@@ -206,6 +207,13 @@ class Instrument(Standalone):
         entries = tuple(await self.errors(timeout))
         if entries:
             raise InstrumentError(f"{self!r}: {'; '.join(map(str, entries))}", entries)
+
+    def _time_left(self, timeout: Timeout) -> Callable[[], float | None]:
+        """Return what tells how many seconds are left of a timeout that begins now, None for no limit."""
+        clock = self.link.clock
+        limit = self.pipe.timeout if timeout is DEFAULT else check_timeout("timeout", timeout)
+        deadline = None if limit is None else clock() + limit
+        return lambda: None if deadline is None else max(0.0, deadline - clock())
 
     # Locks
 

@@ -21,6 +21,7 @@ from sockio.resource import (
 from ..pipe import BasePipe
 from . import arrays
 from .connect import check_options, connect, is_stream
+from .program_message import terminated
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -28,10 +29,13 @@ if TYPE_CHECKING:
 
     from sockio.deadline import Timeout
     from sockio.runtimes.base import Runtime
-    from sockio.stream import Stream
 
     from ..message import Messages
+    from ..pipe import Doubtful
     from .connect import ConnectionOptions
+
+#: How long others get their turn between two looks for a service request, in seconds.
+POLL_PAUSE = 0.1
 
 #: What ScpiPipe can talk to besides streams.
 MESSAGE_ADDRESSES = (VXI11Address, HiSLIPAddress, PrologixAddress, USBAddress, GPIBAddress, VISAAddress)
@@ -73,6 +77,7 @@ class ScpiPipe(BasePipe):
         super().__init__(address, timeout)
         check_options(self._address, options)
         self._options = options
+        self._locked_generation = 0
         self._terminator = self._address.options.get("eol", self._terminator)
         self.encoding = encoding
         self._visa_library = visa_library
@@ -82,15 +87,19 @@ class ScpiPipe(BasePipe):
             raise ValueError(f"{address}: no instrument that takes messages; {address.opener} opens it")
         return address.adapter if isinstance(address, PrologixAddress) else address
 
-    def _connect_to(self, runtime: Runtime) -> tuple[Messages, Stream | None]:
+    def _connect_to(self, runtime: Runtime) -> tuple[Messages, Doubtful | None]:
         return connect(self._address, self._carrier, self._terminator, runtime, self._visa_library, self._options)
 
     async def _lock_instrument(self, connection: Messages, timeout: float | None) -> Callable[[], object] | None:
         await connection.lock(timeout)
+        self._locked_generation = connection.generation
         return connection.abandon if connection.has_lock else None
 
     async def _unlock_instrument(self, connection: Messages) -> None:
         await connection.unlock(self.timeout)
+
+    def _has_lost_lock(self, connection: Messages) -> bool:
+        return connection.has_lock and (connection.generation != self._locked_generation or not connection.connected())
 
     async def query(self, message: str, timeout: Timeout = DEFAULT) -> str:
         """Send a program message and return the response, without its terminator.
@@ -203,7 +212,7 @@ class ScpiPipe(BasePipe):
         """
         if not self._polls():
             return await self.query_int("*STB?", timeout)
-        _, connection, _ = self._here()
+        connection = self._here().connection
         if connection.polls_aside and connection.connected():
             limit = self.timeout if timeout is DEFAULT else check_timeout("timeout", timeout)
             status: int = await connection.read_status_byte(limit)
@@ -226,13 +235,24 @@ class ScpiPipe(BasePipe):
         Raises:
             NotSupported: raw sockets and serial lines carry no service requests.
         """
-        runtime, connection, _ = self._here()
+        runtime, _, connection, _ = self._here()
         limit = self.timeout if timeout is DEFAULT else check_timeout("timeout", timeout)
-        begin = runtime.clock()
+        deadline = None if limit is None else runtime.clock() + limit
+
+        def left() -> float | None:
+            return None if deadline is None else max(0.0, deadline - runtime.clock())
+
         await self.connect(limit)
-        left = None if limit is None else max(0.0, begin + limit - runtime.clock())
-        status: int = await connection.wait_for_service_request(left)
-        return status
+        if connection.waits_aside:
+            status: int = await connection.wait_for_service_request(left())
+            return status
+        while True:
+            found: int | None = await self._call("poll_service_request", left())
+            if found is not None:
+                return found
+            if deadline is not None and runtime.clock() + POLL_PAUSE > deadline:
+                raise runtime.timeout_error(f"{self!r}: no service request within {limit} s")
+            await runtime.sleep(POLL_PAUSE)
 
     def _polls(self) -> bool:
         """Tell whether messages are not all that is carried."""
@@ -240,7 +260,7 @@ class ScpiPipe(BasePipe):
 
     def _encode(self, message: str | bytes) -> bytes:
         data = message.encode(self.encoding) if isinstance(message, str) else bytes(message)
-        return data if data.endswith(self._terminator) else data + self._terminator
+        return terminated(data, self._terminator)
 
     def _decode(self, response: bytes) -> str:
         try:

@@ -191,7 +191,7 @@ class Session:
             if message.type == MessageType.TRIGGER:
                 self._device.trigger()
                 continue
-            response = self._device.respond(message.payload.rstrip(b"\r\n"))
+            response = self._device.respond(message.payload.removesuffix(b"\n").removesuffix(b"\r"))
             if response is not None:
                 self._respond(response, message.parameter)
 

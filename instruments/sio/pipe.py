@@ -92,7 +92,10 @@ if TYPE_CHECKING:
             ...
 
         def unlock(self) -> None:
-            """Give the lock back. Without a lock, or where another task or thread has it, nothing happens."""
+            """Give the lock back. Without a lock, or where another task or thread has it, nothing happens.
+
+            If calls are running under it, that happens when they have ended.
+            """
             ...
 
         def __enter__(self) -> Self: ...
@@ -154,7 +157,10 @@ if TYPE_CHECKING:
             ...
 
         def unlock(self) -> Future[None]:
-            """Give the lock back. Without a lock, or where another task or thread has it, nothing happens."""
+            """Give the lock back. Without a lock, or where another task or thread has it, nothing happens.
+
+            If calls are running under it, that happens when they have ended.
+            """
             ...
 
         def __enter__(self) -> Self: ...

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
             Args:
                 message: the message.
-                timeout: seconds.
+                timeout: seconds for all of it.
                 check: read the error queue afterwards, as `check_errors` does.
             """
             ...
@@ -401,7 +401,7 @@ if TYPE_CHECKING:
 
             Args:
                 message: the message.
-                timeout: seconds.
+                timeout: seconds for all of it.
                 check: read the error queue afterwards, as `check_errors` does.
             """
             ...

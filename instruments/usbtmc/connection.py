@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sockio.errors import DeadlineExpired
 from sockio.runtimes.descriptor import Descriptor
 
-from ..message import RESPONSE_LIMIT, MessageConnection
+from ..message import RESPONSE_LIMIT, MessageConnection, in_seconds
 from . import codec, driver, sysfs
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ BLOCK_REQUEST_SIZE = 1 << 20
 
 #: How long a thread waits for a service request before it looks whether it is still wanted, in seconds.
 LOOK = 0.5
+
+#: The most time that the driver gets to tell the status byte that came with a service request, in seconds.
+STATUS_TIMEOUT = 1.0
 
 #: Time limit of a request of the driver for a call that has none, in seconds.
 LONG = 60.0
@@ -71,6 +74,7 @@ class UsbtmcConnection(MessageConnection):
     """
 
     polls_aside = True
+    shared_output = True
 
     def __init__(self, address: Address, runtime: Runtime, limit: int = RESPONSE_LIMIT) -> None:
         super().__init__(str(address), runtime, limit)
@@ -126,7 +130,7 @@ class UsbtmcConnection(MessageConnection):
         while True:
             left = LOOK if deadline is None else min(LOOK, deadline - runtime.clock())
             if left <= 0:
-                raise runtime.timeout_error(f"{self}: requested no service within {timeout} s")
+                raise runtime.timeout_error(f"{self}: requested no service within {in_seconds(timeout)}")
             events = self._events
             if events is None:
                 raise ConnectionAbortedError(f"{self}: was closed while wait_for_service_request was running")
@@ -137,7 +141,9 @@ class UsbtmcConnection(MessageConnection):
                     raise
                 raise self._unsupported("service request") from None
             if requested:
-                return int(await self.runtime.run_in_thread(None, events.request, driver.READ_STATUS_BYTE, 1000, 1))
+                limit = STATUS_TIMEOUT if deadline is None else min(STATUS_TIMEOUT, deadline - runtime.clock())
+                code = driver.READ_STATUS_BYTE
+                return int(await runtime.run_in_thread(None, events.request, code, round(1000 * limit), 1))
 
     async def _ask_aside(self, method: str, code: int, timeout: float | None, size: int = 0) -> int:
         if not self.connected():
@@ -146,7 +152,7 @@ class UsbtmcConnection(MessageConnection):
         try:
             return await self._ask_driver(deadline, code, size)
         except (DeadlineExpired, TimeoutError):
-            raise self.runtime.timeout_error(f"{self}: {method} timed out after {timeout} s") from None
+            raise self.runtime.timeout_error(f"{self}: {method} timed out after {in_seconds(timeout)}") from None
 
     async def _trigger(self, deadline: float | None) -> None:
         await self._ask_driver(deadline, driver.TRIGGER)
@@ -166,6 +172,13 @@ class UsbtmcConnection(MessageConnection):
         for opened in (device, events):
             if opened is not None:
                 opened.close()
+
+    def _forget(self) -> None:
+        device, self._device = self._device, None
+        events, self._events = self._events, None
+        for opened in (device, events):
+            if opened is not None:
+                opened.forget()
 
     async def _send(self, message: bytes, deadline: float | None) -> None:
         await self._write(codec.message_out(self._next_tag(), message), deadline)
@@ -221,7 +234,7 @@ class UsbtmcConnection(MessageConnection):
         await self._check_ended(self.runtime.wait_readable, device, deadline)
 
     async def _check_ended(self, wait: Callable[..., Any], device: driver.Device, deadline: float | None) -> None:
-        await wait(Descriptor(device.number), deadline)
+        await wait(Descriptor(device.fileno()), deadline)
         if self._ended:
             self._disconnect()
             raise ConnectionAbortedError("closed")

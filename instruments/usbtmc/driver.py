@@ -78,7 +78,15 @@ class Device:
             raise
 
     def fileno(self) -> int:
-        return self.number
+        """Return the descriptor.
+
+        Raises:
+            ConnectionAbortedError: the file has been closed.
+        """
+        number = self.number
+        if number < 0:
+            raise ConnectionAbortedError("closed")
+        return number
 
     def close(self) -> None:
         """Close the file; what is under way is given up."""
@@ -91,10 +99,19 @@ class Device:
             pass  # unplugged
         os.close(number)
 
+    def forget(self) -> None:
+        """In a forked child: close its copy of the file, and leave alone what the parent has under way."""
+        number, self.number = self.number, -1
+        if number >= 0:
+            os.close(number)
+
     def is_there(self) -> bool:
         """Tell whether the instrument is still plugged in."""
+        number = self.number
+        if number < 0:
+            return False
         poll = select.poll()
-        poll.register(self.number, 0)
+        poll.register(number, 0)
         return not any(events & (select.POLLHUP | select.POLLNVAL) for _, events in poll.poll(0))
 
     def submit(self, transfer: memoryview, more: bool) -> int:
@@ -110,7 +127,7 @@ class Device:
 
     def check_sent(self) -> None:
         """Raise the error of what was submitted, if there was one."""
-        fcntl.ioctl(self.number, WRITE_RESULT, bytearray(4))
+        fcntl.ioctl(self.fileno(), WRITE_RESULT, bytearray(4))
 
     def collect(self, view: memoryview, size: int) -> tuple[int, bool]:
         """Receive what has come of a Bulk-IN transfer, and have the driver receive more.
@@ -134,7 +151,7 @@ class Device:
         pointer = ctypes.addressof(ctypes.c_char.from_buffer(view))
         message = bytearray(_MESSAGE.pack(len(view) if size is None else size, 0, flags, pointer))
         try:
-            ended = fcntl.ioctl(self.number, request, message)
+            ended = fcntl.ioctl(self.fileno(), request, message)
         except BlockingIOError:
             return 0, False
         return _MESSAGE.unpack(message)[1], bool(ended)
@@ -152,9 +169,7 @@ class Device:
         limit = bytearray(struct.pack("=I", max(SHORTEST_TIMEOUT, milliseconds)))
         value = bytearray(max(1, size))
         with self._requesting:
-            number = self.number
-            if number < 0:
-                raise ConnectionAbortedError("closed")
+            number = self.fileno()
             fcntl.ioctl(number, SET_TIMEOUT, limit)
             fcntl.ioctl(number, code, value)
         return value[0]
@@ -162,7 +177,7 @@ class Device:
     def wait_service_request(self, milliseconds: int) -> bool:
         """Wait for a service request since the last one; return whether there was one."""
         try:
-            fcntl.ioctl(self.number, WAIT_SERVICE_REQUEST, bytearray(struct.pack("=I", milliseconds)))
+            fcntl.ioctl(self.fileno(), WAIT_SERVICE_REQUEST, bytearray(struct.pack("=I", milliseconds)))
         except TimeoutError:
             return False
         return True
@@ -170,10 +185,10 @@ class Device:
     def cancel(self) -> None:
         """End what is under way with an error. Any thread may call it."""
         try:
-            fcntl.ioctl(self.number, CANCEL)
+            fcntl.ioctl(self.fileno(), CANCEL)
         except OSError:
             pass  # unplugged, or closed
 
     def forget_transfers(self) -> None:
         """Give up what is under way."""
-        fcntl.ioctl(self.number, CLEAN_UP)
+        fcntl.ioctl(self.fileno(), CLEAN_UP)

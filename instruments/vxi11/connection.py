@@ -6,7 +6,7 @@ import socket
 from functools import partial
 from typing import TYPE_CHECKING
 
-from instruments.message import REQUEST_SERVICE, RESPONSE_LIMIT, MessageConnection, NotSupported, Refusal
+from instruments.message import REQUEST_SERVICE, RESPONSE_LIMIT, MessageConnection, NotSupported, Refusal, in_seconds
 from sockio.errors import DeadlineExpired, ProtocolError
 
 from . import codec
@@ -46,6 +46,7 @@ class Vxi11Connection(MessageConnection):
     """
 
     has_lock = True
+    shared_output = True
 
     _refusals = (NotSupported, Refusal, RpcError, Vxi11Error)
 
@@ -127,7 +128,8 @@ class Vxi11Connection(MessageConnection):
         await self._request("lock", timeout, self._lock)
 
     async def unlock(self, timeout: float | None) -> None:
-        await self._request("unlock", timeout, self._unlock)
+        if self.connected():
+            await self._request("unlock", timeout, self._unlock)
 
     async def docmd(
         self, command: int, data: bytes, timeout: float | None, *, network_order: bool = True, item_size: int = 1
@@ -155,20 +157,23 @@ class Vxi11Connection(MessageConnection):
         try:
             await link.abort(deadline)
         except DeadlineExpired:
-            raise self.runtime.timeout_error(f"{self}: abort timed out after {timeout} s") from None
+            raise self.runtime.timeout_error(f"{self}: abort timed out after {in_seconds(timeout)}") from None
 
     async def wait_for_service_request(self, timeout: float | None) -> int:
         deadline = None if timeout is None else self.runtime.clock() + timeout
-        method = "wait_for_service_request"
+        try:
+            return await self._next_service_request("wait_for_service_request", deadline)
+        except (DeadlineExpired, TimeoutError) as error:
+            text = f"{self}: requested no service within {in_seconds(timeout)}"
+            raise self.runtime.timeout_error(text) from (error if isinstance(error, OSError) else None)
+
+    async def _next_service_request(self, method: str, deadline: float | None) -> int:
         closings = self._closings
         while True:
             channel, status = await self._request(method, self._left(deadline), self._enable_service_requests)
             if status & REQUEST_SERVICE:
                 return status
-            try:
-                requested = await self._requests.wait(partial(self._waits_in_vain, channel, closings), deadline)
-            except DeadlineExpired:
-                raise self.runtime.timeout_error(f"{self}: no service request within {timeout} s") from None
+            requested = await self._requests.wait(partial(self._waits_in_vain, channel, closings), deadline)
             if requested:
                 break
             if self._closings != closings:
@@ -202,6 +207,16 @@ class Vxi11Connection(MessageConnection):
         if link is not None:
             self._last_link = link
             link.close()
+
+    def _forget(self) -> None:
+        self._requests = ServiceRequests(self.runtime)
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.forget()
+        link, self._link = self._link, None
+        if link is not None:
+            link.forget()
+        self._last_link = None
 
     async def _send(self, message: bytes, deadline: float | None) -> None:
         link = self._present_link()
@@ -251,7 +266,7 @@ class Vxi11Connection(MessageConnection):
         except (NotSupported, RpcError):
             # Not every instrument can be cleared. What it still has to say on a link goes with that.
             await self._leave(self._present_link())
-            await self._connect(deadline)
+            await self._reconnect(deadline)
 
     # Parts of calls
 
@@ -279,7 +294,11 @@ class Vxi11Connection(MessageConnection):
 
     async def _unlock(self, deadline: float | None) -> None:
         link = self._present_link()
-        await link.insist(codec.DEVICE_UNLOCK, deadline, lambda limit: codec.encode_link(link.identifier))
+        try:
+            await link.insist(codec.DEVICE_UNLOCK, deadline, lambda limit: codec.encode_link(link.identifier))
+        except Vxi11Error as error:
+            if error.code != codec.NO_LOCK_HELD:  # which was that of a former link
+                raise
 
     async def _docmd(
         self, command: int, data: bytes, network_order: bool, item_size: int, deadline: float | None

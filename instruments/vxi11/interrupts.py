@@ -114,6 +114,12 @@ class InterruptChannel:
         """Stop listening and close what the instrument has connected, from any thread."""
         self._server.shut_down()
 
+    def forget(self) -> None:
+        """In a forked child: part with all of this, which is the parent's."""
+        server = self._server
+        del self._server  # nothing is left to close
+        server.forget()
+
 
 class _Server:
     """What runs on the side. It does not hold the channel, so that a channel that was dropped can end it."""
@@ -131,6 +137,12 @@ class _Server:
         for transport in list(self.transports):
             transport.shut_down()
         self._requests.wake()
+
+    def forget(self) -> None:
+        self.listener.ended = True
+        self.listener.forget()
+        for transport in self.transports:
+            transport.forget()
 
     async def serve(self) -> None:
         """Accept connections."""

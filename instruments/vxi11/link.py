@@ -113,6 +113,12 @@ class Link:
         if self._core is not None:
             self._core.close()
 
+    def forget(self) -> None:
+        """In a forked child: part with the link, which is the parent's."""
+        self._closed = True
+        if self._core is not None:
+            self._core.forget()
+
     async def leave(self, *first: Procedure) -> None:
         """Tell the instrument that the link is not needed any more, so that it need not find out, and close.
 

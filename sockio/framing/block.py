@@ -3,7 +3,8 @@ r"""Arbitrary blocks of IEEE 488.2: ``#`` and a header, then any bytes.
 In the definite form (7.7.6.2 and 8.7.9) the digit after the ``#`` says how many digits the length has:
 ``#15hello``, or ``#3005hello``. In the indefinite form (8.7.10) it is ``0``, and the block goes on until the
 end of the message: ``#0hello\n``. A byte stream has no END signal to tell that newline from one among the
-data, so there an indefinite block ends with its first newline.
+data. There an indefinite block ends with its first newline if nothing follows that; whatever does is an error,
+for it may be the rest of the block.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ def parse_header(data: bytes) -> tuple[int, int | None] | Need:
 class Block(Framing[bytes]):
     """Arbitrary blocks of IEEE 488.2. A frame is the data alone, without header and terminator.
 
-    Blocks are sent in the definite form and received in both.
+    Blocks are sent in the definite form and received in both, of which only the definite one is safe for any data:
+    an indefinite block that something follows is refused, with all that has come.
 
     Arguments:
         eol: the response message terminator, which follows the block (8.5); ``b""`` for instruments that send
@@ -116,6 +118,16 @@ class Block(Framing[bytes]):
         if terminator != self.eol:
             raise ProtocolError(f"expected {self.eol!r} after a block of {size} bytes, got {terminator!r}", terminator)
 
+    def check_end(self, data: bytes, following: bytes) -> None:
+        """Raise `ProtocolError` if anything follows what seems to be the end of an indefinite block."""
+        if following:
+            eol = self.eol or b"\n"
+            raise ProtocolError(
+                f"an indefinite block came with {eol!r} after {len(data)} bytes of data and more after that: its end "
+                f"cannot be told; ask the instrument for definite blocks",
+                b"#0" + data + eol + following,
+            )
+
     def _decode_indefinite(self, buffer: Buffer) -> bytes | Need:
         eol = self.eol or b"\n"
         block = buffer.take_until(eol)
@@ -125,7 +137,9 @@ class Block(Framing[bytes]):
                 return Need(1)
             block = buffer.peek(largest)
         elif len(block) <= largest:
-            return block[2 : -len(eol)]
+            data = block[2 : -len(eol)]
+            self.check_end(data, buffer.take_all())
+            return data
         raise LimitError(
             f"expected {eol!r} within {self.limit} bytes of an indefinite block, got {len(block)} without it",
             self.limit,

@@ -40,7 +40,7 @@ PARTS = (
         left_out=("encode_block", "Block.encode"),
         renamed={"check_eol": "check_terminator_type"},
     ),
-    Part("turns.py", left_out=("Turn", "Turns.turn")),
+    Part("turns.py", left_out=("Turn", "Turns.turn", "Turns.run")),
     Part("runtimes/base.py", left_out=("Runtime.spawn",)),
     Part(
         "runtimes/descriptor.py",

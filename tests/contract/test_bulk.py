@@ -132,8 +132,6 @@ async def test_read_into_what_cannot_be_written(flavour: Flavour, scripted: Serv
         (b"#3005hello\n", None, b"hello"),
         (b"#10\n", None, b""),
         (b"#15a\nb\nc\n", None, b"a\nb\nc"),
-        (b"#0hello\n", None, b"hello"),
-        (b"#0\n", None, b""),
         (b"#15hello\r\n", b"\r\n", b"hello"),
         (b"#15hello", b"", b"hello"),
     ],
@@ -161,8 +159,6 @@ async def test_a_block_may_be_longer_than_the_buffer(flavour: Flavour, scripted:
         (b"#15hello\n", b"hello"),
         (b"#15a\nb\nc\n", b"a\nb\nc"),
         (b"#10\n", b""),
-        (b"#0hello\n", b"hello"),
-        (b"#0\n", b""),
     ],
 )
 async def test_a_block_into_memory_of_the_users(flavour: Flavour, scripted: Server, sent: bytes, data: bytes) -> None:
@@ -267,7 +263,6 @@ async def test_a_plain_read_goes_on_after_an_error_message(flavour: Flavour, scr
         b"\n",
         b"#\n",
         b"#H1F\n",
-        b"#0indefinite\n",
         b"#15hello\n",
         b"#15a\nb\nc\n",
         b"#10\n",

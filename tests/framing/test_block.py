@@ -24,9 +24,20 @@ def test_definite_block(sent):
 
 
 def test_indefinite_block():
-    buffer = buffer_of(b"#0\x01\x02\x03\x04\n*")
+    buffer = buffer_of(b"#0\x01\x02\x03\x04\n")
     assert Block().decode(buffer) == b"\x01\x02\x03\x04"
-    assert buffer.take_all() == b"*"
+    assert not buffer
+
+
+@pytest.mark.parametrize("eol", [b"\n", b"\r\n", b""])
+def test_an_indefinite_block_that_something_follows_may_be_cut_in_two(eol):
+    end = eol or b"\n"
+    for sent in (b"#0a" + end + b"b" + end, b"#0" + end + end, b"#0a" + end + b"#11c" + end):
+        buffer = buffer_of(sent)
+        with pytest.raises(ProtocolError, match=r"its end cannot be told; ask the instrument for definite") as caught:
+            Block(eol).decode(buffer)
+        assert caught.value.data == sent
+        assert not buffer
 
 
 @pytest.mark.parametrize(("eol", "end"), [(b"\r\n", b"\r\n"), (b"", b"\n")])

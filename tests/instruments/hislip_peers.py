@@ -90,12 +90,16 @@ class Channel:
     def expect(self, text: str) -> None:
         """Receive exactly these bytes."""
         expected = octets(text)
+        assert self.receive(len(expected)).hex(" ") == expected.hex(" ")
+
+    def receive(self, size: int) -> bytes:
+        """Receive so many bytes."""
         received = b""
-        while len(received) < len(expected):
-            chunk = self._socket.recv(len(expected) - len(received))
-            assert chunk, f"the client closed after {received.hex(' ')}, {expected.hex(' ')} was to come"
+        while len(received) < size:
+            chunk = self._socket.recv(size - len(received))
+            assert chunk, f"the client closed after {received.hex(' ')}, {size} bytes were to come"
             received += chunk
-        assert received.hex(" ") == expected.hex(" ")
+        return received
 
     def send(self, text: str) -> None:
         data = octets(text)

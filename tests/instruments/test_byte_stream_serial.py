@@ -83,6 +83,18 @@ def test_calls_shorter_than_the_silence_get_through_in_the_end(flavour: Flavour,
     flavour.call(pipe.drop)
 
 
+def test_a_stream_of_frames_does_not_make_a_line_trustworthy(flavour: Flavour, line: Line) -> None:
+    """A query fails, frames are received for a moment, then the answer comes: it is not that to the next query."""
+    pipe = flavour.make(ByteStreamPipe, f"serial://{line.port}?quiet=0.7", 10)
+    with pytest.raises(TimeoutError):
+        flavour.call(pipe.query_line, "wait 0.4 late", 0.03)
+    frames = flavour.make(CobsStream, f"serial://{line.port}?quiet=0.7")
+    flavour.call(frames.start)
+    flavour.call(frames.stop)
+    assert flavour.call(pipe.query_line, "echo next") == "next"
+    flavour.call(pipe.drop)
+
+
 def test_several_calls_at_once_under_one_lock(line: Line) -> None:
     async def ask() -> list[str]:
         pipe = ByteStreamPipe(f"serial::{line.port}::9600::8N1", 10)

@@ -6,6 +6,7 @@ Each line of a script is one message: "HS", type, control code, message paramete
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -509,6 +510,45 @@ def test_locks(flavour: Flavour) -> None:
             await hislip.lock(0)
         with pytest.raises(HislipError, match="has already"):
             await hislip.lock(None)
+
+    run(flavour, test, script)
+
+
+def test_a_lock_that_is_refused_too_late_is_a_timeout(flavour: Flavour) -> None:
+    """The instrument gets less time than there is, in which it has to answer."""
+    told = []
+
+    def script(synchronous: Channel, asynchronous: Channel) -> None:
+        answer_idn(synchronous)
+        header = asynchronous.receive(16)
+        assert header[:4].hex(" ") == "48 53 04 01"
+        told.append(int.from_bytes(header[4:8], "big"))
+        time.sleep(0.8)
+        asynchronous.send("48 53 05 00 00 00 00 00 00 00 00 00 00 00 00 00")
+
+    async def test(hislip: HislipConnection) -> None:
+        await hislip.query(b"*IDN?\n", 5)
+        with pytest.raises(ConnectionTimeoutError, match=r"lock timed out after 0\.4 s"):
+            await hislip.lock(0.4)
+        assert not hislip.connected(), "it could still be granted"
+
+    run(flavour, test, script)
+    assert 300 < told[0] <= 360
+
+
+def test_distrust_clears_the_device(flavour: Flavour) -> None:
+    def script(synchronous: Channel, asynchronous: Channel) -> None:
+        answer_idn(synchronous)
+        answer_clear(synchronous, asynchronous)
+        answer_idn(synchronous)
+        synchronous.expect(IDN_AFTER_RESPONSE.format("02"))
+        synchronous.send(ANSWER.format("02"))
+
+    async def test(hislip: HislipConnection) -> None:
+        await hislip.query(b"*IDN?\n", 5)
+        hislip.distrust()
+        for _ in range(2):
+            assert await hislip.query(b"*IDN?\n", 5) == b"DMM1\n"
 
     run(flavour, test, script)
 

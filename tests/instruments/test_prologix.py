@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import re
 import select
 import socket
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +31,7 @@ from sockio.runtimes import trio as on_trio
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
-RUNTIMES = {
+RUNTIMES: dict[str, tuple[Any, Run]] = {
     "blocking": (blocking.runtime, blocking.run),
     "asyncio": (on_asyncio.runtime, asyncio.run),
     "trio": (on_trio.runtime, lambda coroutine: trio.run(lambda: coroutine)),
@@ -134,7 +138,7 @@ def test_messages_both_ways(bench: Bench, transport: str) -> None:
         assert await dmm.read(5) == b"36\n"
         await scope.write(b"DATA:ARB WAVE,#44096" + data + b"\n", 5)
         assert bytes(await scope.query_block(b"DATA:ARB? WAVE\n", bytearray, 5)) == data
-        array: Any = await scope.query_block(b"DATA:ARB? WAVE\n", lambda size: np.zeros(size, "u1"), 5)
+        array: Any = await scope.query_block(b"DATA:ARB? WAVE\n", zeros, 5)
         assert array.tobytes() == data
         assert await scope.query(b"DATA:ARB? WAVE\n", 5) == b"#44096" + data + b"\n"
         assert await dmm.query(b"SYST:ERR?\n", None) == b'0,"No error"\n'
@@ -185,14 +189,17 @@ def test_what_goes_over_the_wire() -> None:
         blocking.run(main())
         thread.join(5)
     assert received[0] == b"++savecfg 0\n++mode 1\n++auto 0\n++eoi 1\n++eos 3\n++eot_enable 0\n"
-    assert re.fullmatch(rb"\+\+addr 9\n\+\+read_tmo_ms 2000\nREAD\?\x1b\n\n\+\+read eoi\n", received[1])
-    assert received[2:] == [
-        b"READ?\x1b\n\n++read eoi\n",
-        b"++spoll\n",
-        b"++addr 5 96\nCURVE?\x1b\n\n++read eoi\n",
-        b"++addr 9\n++read_tmo_ms 3000\nREAD?\x1b\n\n++read eoi\n",
+    limits = [int(limit) for request in received for limit in re.findall(rb"(?<=read_tmo_ms )\d+", request)]
+    assert all(1000 < limit <= 2000 for limit in limits[:3])
+    assert [re.sub(rb"(?<=read_tmo_ms )\d+", b"...", request) for request in received[1:]] == [
+        b"++addr 9\n++read_tmo_ms ...\nREAD?\x1b\n\n++read eoi\n",
+        b"++addr 9\n++read_tmo_ms ...\nREAD?\x1b\n\n++read eoi\n",
+        b"++addr 9\n++spoll\n",
+        b"++addr 5 96\n++read_tmo_ms ...\nCURVE?\x1b\n\n++read eoi\n",
+        b"++addr 9\n++read_tmo_ms ...\nREAD?\x1b\n\n++read eoi\n",
         b"",
     ]
+    assert limits[3] == 3000
 
 
 def test_status_trigger_clear_and_service_requests(bench: Bench) -> None:
@@ -201,12 +208,12 @@ def test_status_trigger_clear_and_service_requests(bench: Bench) -> None:
         await scope.write(b"*SRE 16;*CLS\n", 5)
         await dmm.write(b"*CLS;*ESE 1;*SRE 32\n", 5)
         assert await dmm.read_status_byte(5) & 0x40 == 0
-        with pytest.raises(ConnectionTimeoutError, match=r"no service within 0\.2 s"):
-            await dmm.wait_for_service_request(0.2)
+        assert await dmm.poll_service_request(5) is None
         await dmm.write(b"*OPC\n", 5)
-        assert await dmm.wait_for_service_request(5) & 0x60 == 0x60
+        assert await service_request(scope, dmm) & 0x60 == 0x60
+        assert await dmm.poll_service_request(5) is None, "that has been served"
         await scope.write(b"*IDN?\n", 5)
-        assert await scope.wait_for_service_request(5) & 0x50 == 0x50
+        assert await service_request(dmm, scope) & 0x50 == 0x50
         await scope.clear(5)
         assert await scope.read_status_byte(5) & 0x10 == 0, "the answer is forgotten"
         await dmm.write(b"TRIG:SOUR BUS;:INIT\n", 5)
@@ -222,6 +229,136 @@ def test_status_trigger_clear_and_service_requests(bench: Bench) -> None:
         await dmm.adapter.stream.close()
 
     bench.run(main())
+
+
+def zeros(size: int) -> Any:
+    return np.zeros(size, "u1")
+
+
+async def service_request(other: PrologixMessages, messages: PrologixMessages) -> int:
+    """Wait until an instrument requests service; poll another one as well, which does not."""
+    assert not messages.waits_aside
+    while True:
+        assert await other.poll_service_request(5) is None
+        status = await messages.poll_service_request(5)
+        if status is not None:
+            return status
+        await messages.runtime.sleep(0.02)
+
+
+OTHER_PROCESS = """
+import sys
+from instruments.prologix import Adapter, PrologixMessages
+from sockio.runtimes import bind, blocking
+import sockio.serial_port, sockio.tcp
+
+kind, where, baudrate_or_port = sys.argv[1:]
+stream = bind({"tcp": sockio.tcp.TCP, "serial": sockio.serial_port.Serial}[kind], blocking.runtime)(
+    where, int(baudrate_or_port), **({"exclusive": False} if kind == "serial" else {})
+)
+scope = PrologixMessages(Adapter(stream), 5, 0)
+for line in sys.stdin:
+    print(blocking.run(scope.query(line.encode(), 5)).decode().strip(), flush=True)
+"""
+
+
+@pytest.mark.parametrize("transport", ["tcp", "serial"])
+def test_another_process_may_talk_to_another_address_in_between(bench: Bench, transport: str) -> None:
+    line, port = str(bench.line), str(bench.port)
+    where = ("127.0.0.1", port) if transport == "tcp" else (line, "115200")
+    child = subprocess.Popen(
+        [sys.executable, "-c", OTHER_PROCESS, transport, *where],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+
+        async def main() -> None:
+            assert child.stdin is not None
+            assert child.stdout is not None
+            if transport == "tcp":
+                adapter = bench.adapter()
+            else:
+                adapter = Adapter(bind(sockio.serial_port.Serial, bench.runtime)(line, 115200, exclusive=False))
+            dmm = PrologixMessages(adapter, 9)
+            for _ in range(3):
+                assert await dmm.query(b"*IDN?\n", 5) == b"DMM\n"
+                child.stdin.write("*IDN?\n")
+                child.stdin.flush()
+                assert child.stdout.readline() == "SCOPE\n"
+                assert await dmm.read_status_byte(5) == 0
+                await dmm.write(b"*ESE 36\n", 5)
+                child.stdin.write("*ESE?\n")
+                child.stdin.flush()
+                assert child.stdout.readline() == "0\n", "that was for the multimeter"
+                assert await dmm.query(b"*ESE?;*ESE 0\n", 5) == b"36\n"
+            assert adapter.stream.connection_counter == 1
+            await dmm.close()
+
+        bench.run(main())
+        child.stdin.close()
+        assert child.wait(10) == 0
+
+
+def test_what_a_failed_call_left_is_cleared_before_anybody_on_another_connection_asks(bench: Bench) -> None:
+    """The next call that ends well has cleared it, at whatever address that was."""
+
+    async def main() -> None:
+        dmm, scope = bench.instruments()
+        await dmm.write(b"SIM:FAUL:DEL 0.4;:SIM:FAUL LATE\n", 5)
+        with pytest.raises(ConnectionTimeoutError):
+            await dmm.query(b"*IDN?\n", 0.2)
+        assert await scope.query(b"*IDN?\n", 5) == b"SCOPE\n"
+        await bench.runtime.sleep(0.6)
+        stranger = PrologixMessages(bench.adapter(), 9)
+        assert await stranger.query(b"*ESE?\n", 5) == b"0\n"
+        for messages in (dmm, scope, stranger):
+            await messages.close()
+
+    bench.run(main())
+
+
+def test_each_instrument_is_cleared_once_after_distrust(bench: Bench) -> None:
+    async def main() -> None:
+        dmm, scope = bench.instruments()
+        assert await dmm.query(b"*IDN?\n", 5) == b"DMM\n"
+        strangers = bench.instruments()  # who leave an answer in both, and never come back
+        for stranger in strangers:
+            await stranger.write(b"*IDN?\n", 5)
+        dmm.distrust()
+        assert await dmm.query(b"*ESE?\n", 5) == b"0\n"
+        assert dmm.adapter.stream.connection_counter == 2
+        assert await scope.query(b"*ESE?\n", 5) == b"0\n"
+        await dmm.write(b"*IDN?\n", 5)
+        assert await dmm.read(5) == b"DMM\n", "it is not cleared again"
+        for messages in (dmm, scope, *strangers):
+            await messages.close()
+
+    bench.run(main())
+
+
+def test_a_forked_child_does_not_wait_for_the_turn_of_its_parents_call(blocking_bench: Bench) -> None:
+    dmm, scope = blocking_bench.instruments()
+    blocking.run(dmm.write(b"SIM:LAT 1\n", 5))
+    slow = threading.Thread(target=lambda: blocking.run(dmm.query(b"*IDN?\n", 5)))
+    slow.start()
+    while not dmm.adapter._turns.queue:
+        time.sleep(0.01)
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            code = 0 if blocking.run(scope.query(b"*IDN?\n", 5)) == b"SCOPE\n" else 2
+        finally:
+            os._exit(code)
+    slow.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert dmm.adapter.stream.connection_counter == 1
+    for messages in (dmm, scope):
+        blocking.run(messages.close())
 
 
 def test_an_answer_that_is_late_is_nobodys(bench: Bench) -> None:

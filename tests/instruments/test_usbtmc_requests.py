@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import struct
 import threading
 from typing import Any
 
@@ -21,18 +22,23 @@ class Driver:
 
     Attributes:
         requests: the codes of the requests that have come.
+        limits: the time limits that were set, in milliseconds.
         refused: those that fail, and how.
     """
 
     def __init__(self) -> None:
         self.requests: list[int] = []
+        self.limits: list[int] = []
         self.refused: dict[int, int] = {}
         self.held = threading.Event()
         self.held.set()
         self.asked = threading.Event()
 
     def ioctl(self, number: int, code: int, argument: Any = 0) -> int:
+        assert number >= 0, "the driver has no such file"
         self.requests.append(code)
+        if code == driver.SET_TIMEOUT:
+            self.limits.append(*struct.unpack("=I", argument))
         self.asked.set()
         if code == driver.SET_TIMEOUT:
             self.held.wait(0.2)
@@ -78,6 +84,69 @@ def test_a_request_on_a_closed_device_is_a_lost_connection(kernel: Driver) -> No
     device.close()
     with pytest.raises(ConnectionAbortedError, match="closed"):
         device.request(driver.READ_STATUS_BYTE, 1000, 1)
+
+
+def test_nothing_is_asked_of_a_device_that_another_thread_has_closed(kernel: Driver) -> None:
+    """Whatever comes too late gets an OSError, which is a lost connection."""
+    device = driver.Device(os.devnull)
+    device.close()
+    kernel.requests.clear()
+    memory = memoryview(bytearray(driver.UNIT))
+    for use in (
+        device.fileno,
+        device.forget_transfers,
+        device.check_sent,
+        lambda: device.wait_service_request(100),
+        lambda: device.receive_first(memory),
+        lambda: device.submit(memory, False),
+    ):
+        with pytest.raises(ConnectionAbortedError, match="closed"):
+            use()
+    device.cancel()
+    assert not device.is_there()
+    assert not kernel.requests
+
+
+def test_the_status_byte_of_a_service_request_is_waited_for_as_long_as_there_is_time(kernel: Driver) -> None:
+    device = connection()
+    blocking.run(device.open(5))
+    kernel.limits.clear()
+    blocking.run(device.wait_for_service_request(0.4))
+    blocking.run(device.wait_for_service_request(None))
+    short, long = kernel.limits
+    assert 300 < short <= 400
+    assert long == 1000
+    blocking.run(device.close())
+
+
+def test_a_forked_child_asks_nothing_of_the_driver(kernel: Driver) -> None:
+    device = connection()
+    blocking.run(device.open(5))
+    opened, events = device._device, device._events
+    assert opened is not None
+    assert events is not None
+    numbers = [opened.number, events.number]
+    kernel.requests.clear()
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            left_alone = not kernel.requests and not any(map(_is_open, numbers))
+            code = 0 if left_alone and not device.connected() else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert device.connected()
+    assert all(map(_is_open, numbers))
+    blocking.run(device.close())
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
 
 
 def test_a_trigger_that_is_refused_leaves_the_connection_in_step(kernel: Driver) -> None:

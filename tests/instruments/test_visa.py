@@ -110,6 +110,83 @@ def test_what_is_not_supported_leaves_the_connection_in_step(runtime: Any, refus
     runtime[1](main())
 
 
+def test_after_distrust_what_others_left_is_thrown_away(runtime: Any) -> None:
+    """An instrument has one output, whoever reads it: here it is left by another connection, of another home."""
+
+    async def main() -> None:
+        connection = VisaConnection(NAMES[0], runtime[0], SIMULATED)
+        assert connection.shared_output
+        level = await connection.query(b"LEV?\n", 5)
+        assert level.endswith(b"0\n")
+        stranger = VisaConnection(NAMES[0], blocking.runtime, SIMULATED)
+        blocking.run(stranger.write(b"*IDN?\n", 5))
+        connection.distrust()
+        assert await connection.query(b"LEV?\n", 5) == level
+        await connection.close()
+        await stranger.close()
+
+    runtime[1](main())
+
+
+def test_waiting_for_service_has_one_time_limit(runtime: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left of it holds for each look, and no look ends with the connection out of step."""
+    limits: list[float] = []
+    looks: list[float] = []
+
+    def look(visa: Any, seconds: float) -> None:
+        looks.append(seconds)
+
+    async def main() -> None:
+        connection = VisaConnection(NAMES[0], runtime[0], SIMULATED)
+        await connection.open(5)
+        request = connection._request
+
+        async def note(method: str, timeout: float | None, *args: Any) -> Any:
+            assert timeout is not None
+            limits.append(timeout)
+            return await request(method, timeout, *args)
+
+        monkeypatch.setattr("instruments.visa.look_for_request", look)
+        monkeypatch.setattr(connection, "_request", note)
+        with pytest.raises(ConnectionTimeoutError, match=r"SN1::INSTR: requested no service within 0\.3 s"):
+            await connection.wait_for_service_request(0.3)
+        assert connection._user is None, "it is in step"
+        await connection.close()
+
+    runtime[1](main())
+    assert len(limits) > 2
+    assert limits == sorted(limits, reverse=True)
+    assert limits[-1] < limits[0] <= 0.3
+    assert all(seconds < limit for seconds, limit in zip(looks, limits, strict=True))
+
+
+VISA_FORK = """
+import os, sys
+from instruments.visa import VisaConnection
+from sockio.runtimes.blocking import run, runtime
+
+connection = VisaConnection(sys.argv[1], runtime)
+answer = run(connection.query(b"*IDN?\\n", 5))
+child = os.fork()
+if not child:
+    assert not connection.connected()
+    del connection
+    sys.exit()  # in good order: PyVISA closes all that it has opened
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+for _ in range(2):
+    assert run(connection.query(b"*IDN?\\n", 5)) == answer
+assert connection.generation == 1
+run(connection.close())
+"""
+
+
+@pytest.mark.parametrize("kind", ["vxi11_name", "socket_name"])
+def test_a_forked_child_leaves_its_parents_session_alone(kind: str, request: pytest.FixtureRequest) -> None:
+    name = request.getfixturevalue(kind)
+    done = subprocess.run([sys.executable, "-c", VISA_FORK, name], capture_output=True, text=True, timeout=50)
+    assert (done.stderr, done.returncode) == ("", 0)
+
+
 @pytest.fixture
 def vxi11_name(serve_config: Callable[..., Any], unused_port: int) -> Iterator[str]:
     device = {

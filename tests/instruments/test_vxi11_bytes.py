@@ -523,7 +523,7 @@ def test_service_requests() -> None:
         thread.start()
         try:
             statuses = [run(device.wait_for_service_request(None)) for _ in range(3)]
-            with pytest.raises(TimeoutError, match=r"no service request within 0\.2 s"):
+            with pytest.raises(TimeoutError, match=r"requested no service within 0\.2 s"):
                 run(device.wait_for_service_request(0.2))
         finally:
             ended.set()
@@ -597,6 +597,35 @@ def test_a_refusal_leaves_the_connection_in_step(
     outcomes = converse(script, lambda device: device.write(b"*IDN?\n", None), call, lambda device: device.read(None))
     assert isinstance(outcomes[1], (NotSupported, RpcError))
     assert outcomes[2] == b"ACME\n"
+
+
+def test_a_lock_that_the_link_does_not_have_is_not_given_back() -> None:
+    """device_unlock, 19, is answered by error 12 where the lock was that of a former link."""
+    unlock: Step = (f"{CALL} 00000013 {NONE} {LINK}", f"{DONE} 0000000c")
+    identify: list[Step] = [IDENTIFY, (READ, ANSWER)]
+    outcomes = converse(
+        [unlock, *identify, DESTROY],
+        lambda device: device.unlock(5),  # not connected: nothing is done
+        lambda device: device.open(None),
+        lambda device: device.unlock(None),
+        lambda device: device.query(b"*IDN?\n", None),
+    )
+    assert outcomes == [None, None, None, b"ACME\n"]
+
+
+def test_distrust_clears_the_device_once() -> None:
+    async def distrust(device: Vxi11Connection) -> None:
+        device.distrust()
+
+    identify: list[Step] = [IDENTIFY, (READ, ANSWER)]
+    outcomes = converse(
+        [*identify, CLEAR, *identify, *identify, DESTROY],
+        lambda device: device.query(b"*IDN?\n", None),
+        distrust,
+        lambda device: device.query(b"*IDN?\n", None),
+        lambda device: device.query(b"*IDN?\n", None),
+    )
+    assert outcomes == [b"ACME\n", None, b"ACME\n", b"ACME\n"]
 
 
 def test_somebody_elses_lock_leaves_the_connection_in_step() -> None:

@@ -274,8 +274,7 @@ def test_a_lock_keeps_others_out(world: World, connect: Connect) -> None:
 
         assert await world.together(wait, release) == [b"3\n", None]
         assert order == ["unlock", "other"]
-        with pytest.raises(Vxi11Error, match="no lock held by this link"):
-            await one.unlock(5)
+        await one.unlock(5)  # it has none any more, and nothing happens
         await other.lock(5)
         other.abandon()  # and the lock goes with the connection
         assert await one.query(b"ECHO? 4\n", 5) == b"4\n"

@@ -30,6 +30,7 @@ class RpcClient:
         self.resource = resource
         self._runtime = runtime
         self._wire = bind(Wire, runtime)(host, port, auto_reconnect=False)
+        self._wire.resource = resource
         self._framing = RecordMarking(limit)
         # Whatever comes from a former connection through some gateway has another one.
         self._xid = random.getrandbits(32)
@@ -106,6 +107,10 @@ class RpcClient:
     def close(self) -> None:
         """Close the connection, from any thread; a call that is using it ends with an error."""
         self._wire.end()
+
+    def forget(self) -> None:
+        """In a forked child: part with the connection, which is the parent's."""
+        self._wire.forget()
 
     def _left(self, deadline: float | None) -> float | None:
         if deadline is None:
