@@ -304,9 +304,9 @@ class Stream:
                 (bytearray, numpy array) that the block is to be received into, and that is returned instead of bytes.
 
         Raises:
-            ProtocolError: what came is not a block, or something else than *eol* follows it; or it is an indefinite block
-                (``#0``), which ends with the message, and something follows its first line feed: a stream does not tell
-                whether that is the end.
+            ProtocolError: what came is not a block, or something else than *eol* follows it; or it is an indefinite
+                block (``#0``), which ends with the message, and something follows its first line feed: a stream does
+                not tell whether that is the end.
             TypeError, ValueError: what *allocate* returned is no such buffer.
         """
         return run(self.stream.readblock(eol, timeout, allocate=allocate))
