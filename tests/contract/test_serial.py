@@ -194,16 +194,18 @@ async def test_late_answer_never_reaches_the_next_request(flavour: Flavour, line
 async def test_without_quiet_a_late_answer_crosses(flavour: Flavour, line: Line) -> None:
     """What the test above prevents happens when it is asked for: closing a port does not stop an answer."""
     serial = make(flavour, "Serial", line.port, quiet=None)
+    await serial.open()
     with pytest.raises(TimeoutError):
-        await serial.write_readline(b"wait 0.1 late\n", timeout=0.01)
+        await serial.write_readline(b"wait 0.4 late\n", timeout=0.1)
     assert await serial.write_readline(b"echo next\n", timeout=5) == b"late\n"
 
 
 async def test_a_line_that_is_never_silent(flavour: Flavour, line: Line) -> None:
     """Not back in step in time: an error, and never an answer."""
     serial = make(flavour, "Serial", line.port, quiet=0.2)
+    await serial.open()
     with pytest.raises(TimeoutError):
-        await serial.write_readline(b"silence\n", timeout=0.01)
+        await serial.write_readline(b"silence\n", timeout=0.1)
     with pytest.raises(TimeoutError, match="no resynchronisation in time"):
         await serial.write_readline(b"echo next\n", timeout=0.05)
     assert b"echo next" not in line.requests
@@ -213,8 +215,9 @@ async def test_a_line_that_is_never_silent(flavour: Flavour, line: Line) -> None
 async def test_calls_shorter_than_the_silence_get_there_too(flavour: Flavour, line: Line) -> None:
     """A poller: what one call has heard of the silence counts for the next one."""
     serial = make(flavour, "Serial", line.port, quiet=0.5, timeout=0.2)
+    await serial.open()
     with pytest.raises(TimeoutError):
-        await serial.write_readline(b"silence\n", timeout=0.01)
+        await serial.write_readline(b"silence\n", timeout=0.1)
     errors: list[str] = []
     answer = b""
     while not answer:
