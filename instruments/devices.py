@@ -209,14 +209,19 @@ def sigrok_devices() -> list[SigrokDeviceInfo]:
             ["sigrok-cli", "--scan"], capture_output=True, text=True, timeout=SCAN_TIMEOUT, stdin=subprocess.DEVNULL
         )
     except FileNotFoundError:
-        raise FileNotFoundError(
-            errno.ENOENT, "not installed, or not in $PATH (Debian: apt-get install sigrok-cli)", "sigrok-cli"
-        ) from None
+        raise sigrok_missing() from None
     except subprocess.TimeoutExpired:
         raise TimeoutError(f"sigrok-cli --scan has not ended in {SCAN_TIMEOUT:g} s") from None
     if scan.returncode:
         raise OSError(f"sigrok-cli --scan failed: {scan.stderr.strip() or scan.stdout.strip()}")
     return parse_scan(scan.stdout)
+
+
+def sigrok_missing() -> FileNotFoundError:
+    """Return the error that says how to get sigrok-cli."""
+    return FileNotFoundError(
+        errno.ENOENT, "not installed, or not in $PATH (Debian: apt-get install sigrok-cli)", "sigrok-cli"
+    )
 
 
 def parse_scan(output: str) -> list[SigrokDeviceInfo]:

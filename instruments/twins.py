@@ -155,7 +155,9 @@ def make_method(name: str, member: Any, flavour: Flavour) -> Callable[..., Any] 
         method.__signature__ = result_signature(member, flavour)  # type: ignore[attr-defined]
         return method
     if inspect.isasyncgenfunction(member):
-        return functools.wraps(member)(iterate)
+        method = functools.wraps(member)(iterate)
+        method.__signature__ = iteration_signature(member)  # type: ignore[attr-defined]
+        return method
     if inspect.isasyncgenfunction(getattr(member, "__wrapped__", None)):
         return functools.wraps(member)(manage)
     return None
@@ -171,6 +173,13 @@ def result_signature(function: Callable[..., Any], flavour: Flavour) -> inspect.
         if flavour == "futures":
             result = f"Future[{result}]"
     return signature.replace(return_annotation=result)
+
+
+def iteration_signature(function: Callable[..., Any]) -> inspect.Signature:
+    """Return the signature of an async generator as the twin has it: ``-> Iterator[float]``."""
+    signature = inspect.signature(function)
+    result = signature.return_annotation
+    return signature.replace(return_annotation=result.removeprefix("Async") if isinstance(result, str) else result)
 
 
 def finish(link: Link, flavour: Flavour, result: Any) -> Any:
@@ -233,7 +242,7 @@ def present(value: Any) -> Any:
         if any(is_driver(item) for item in value.values()):
             return {key: present(item) for key, item in value.items()}
     elif type(value) in (list, tuple):
-        if any(is_driver(item) for item in value):
+        if not PLAIN.issuperset(map(type, value)) and any(is_driver(item) for item in value):
             return type(value)(map(present, value))
     elif is_driver(value):
         return twin_of(value)

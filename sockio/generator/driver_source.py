@@ -24,6 +24,9 @@ KNOWN = ("__aenter__", "__aexit__", "__getitem__", "__iter__")
 #: Those that only an awaited driver has; beside them is ``__iter__`` for the twins.
 AWAITED = ("__aiter__", "__anext__")
 
+#: Those of a driver that is entered without waiting; beside them are the awaited ones, which the twins take.
+ENTERED = ("__enter__", "__exit__")
+
 
 @dataclass(frozen=True)
 class Member:
@@ -279,6 +282,8 @@ class Package:
         left_out: tuple[str, ...] = LEFT_OUT
         if any(isinstance(item, ast.FunctionDef) and item.name == "__iter__" for item in node.body):
             left_out += AWAITED
+        if any(isinstance(item, ast.AsyncFunctionDef) and item.name == "__aenter__" for item in node.body):
+            left_out += ENTERED
         annotated = {ast.unparse(item.target) for item in node.body if isinstance(item, ast.AnnAssign)}
         for item in node.body:
             if isinstance(item, ast.FunctionDef) and item.name == "__init__":

@@ -118,6 +118,7 @@ def serve(config: dict[str, Any], folder: Path, port: int) -> Iterator[subproces
 #: Where the simulated instruments are, by class.
 PACKAGES = {
     "CryoCon": "cryocon",
+    "ModbusDevice": "modbus",
     "Multimeter": "multimeter",
     "Oscilloscope": "oscilloscope",
     "PortmapperEntry": "vxi11_portmapper",

@@ -25,6 +25,14 @@ MODULES = {
     "dummy_hcd": "num=4",
     "libcomposite": "",
     "usb_f_fs": "",
+    "can_raw": "",
+    "vcan": "",
+    "usb_f_hid": "",
+    "usb_f_acm": "",
+    "usbhid": "",
+    "hid_generic": "",
+    "uhid": "",
+    "cdc_acm": "",
 }
 
 #: What ends a signed module (scripts/sign-file in the kernel's source).

@@ -1,0 +1,167 @@
+"""The frames around the messages of a simulated Modbus device, written without those of the driver."""
+
+from __future__ import annotations
+
+import termios
+import tty
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from gevent.os import nb_write
+
+from .modbus import DEVICE_FAILURE
+
+if TYPE_CHECKING:
+    from .modbus import ModbusDevice
+
+CHUNK = 4096
+
+#: Silence that ends a request whose length is not known, in seconds.
+SILENCE = 0.02
+
+#: What is obeyed by all units, and not answered, over RTU.
+BROADCAST = 0
+
+#: How long requests are over RTU, by function: so many bytes, or the index of a byte that counts those between it and
+#: the CRC.
+SIZES = dict.fromkeys((1, 2, 3, 4, 5, 6), 8) | {22: 10}
+COUNTED = {15: 6, 16: 6, 23: 10, 68: 3}
+
+
+class Closed(Exception):
+    """A fault has closed the connection."""
+
+
+class ModbusProtocol:
+    """One connection of a device.
+
+    Args:
+        device: that answers.
+        channel: the connection: a file over the socket, or over the terminal.
+        transport: of the engine, that the connection is of.
+    """
+
+    def __init__(self, device: ModbusDevice, channel: Any, transport: Any) -> None:
+        self._device = device
+        self._channel = channel
+        self._transport = transport
+        self._serial = hasattr(transport, "slave")
+        self._received = b""
+
+    def handle(self) -> None:
+        """Answer until the connection ends."""
+        if self._serial:
+            tty.setraw(self._transport.slave, termios.TCSANOW)
+        try:
+            while data := self._transport.read1(self._channel, CHUNK):
+                self._received += data
+                self._answer_all()
+        except Closed:
+            self._channel.close()
+
+    def _answer_all(self) -> None:
+        raise NotImplementedError
+
+    def _wait_for_more(self) -> bool:
+        """Return whether more comes soon."""
+        before = len(self._received)
+        with gevent.Timeout(SILENCE, False):
+            self._received += self._transport.read1(self._channel, CHUNK)
+        return len(self._received) > before
+
+    def _frame(self, head: bytes, unit: int, pdu: bytes, garbled: bool) -> bytes:
+        raise NotImplementedError
+
+    def _obey(self, head: bytes, unit: int, pdu: bytes) -> None:
+        """Obey a request, and send the answer, or what a fault makes of it."""
+        device = self._device
+        if unit not in device.units:
+            return
+        fault = device.take_fault()
+        answer = bytes([pdu[0] | 0x80, DEVICE_FAILURE]) if fault == "exception" else device.respond(pdu)
+        if device.latency > 0:
+            gevent.sleep(device.latency)
+        if fault == "late":
+            gevent.sleep(device.fault_delay)
+        if fault == "dropped" and not self._serial:
+            raise Closed
+        if answer is None or fault in ("silent", "dropped"):
+            return
+        if fault == "transaction":
+            stale = bytes(byte ^ 0x5A for byte in head[:2]) + head[2:]
+            self._send(self._frame(stale, unit, answer[:-1] + bytes([answer[-1] ^ 0xFF]), False))
+        self._send(self._frame(head, unit + (fault == "unit"), answer, fault == "garbled"))
+
+    def _send(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            sent = nb_write(self._channel.fileno(), view) if self._serial else self._channel.write(view)
+            view = view[sent:]
+
+
+class TcpProtocol(ModbusProtocol):
+    """Frames with the header of Modbus TCP; anything else closes the connection."""
+
+    def _answer_all(self) -> None:
+        while len(self._received) >= 8:
+            head, unit = self._received[:4], self._received[6]
+            length = int.from_bytes(self._received[4:6], "big")
+            if head[2:] != b"\0\0" or not 2 <= length <= 254:
+                raise Closed
+            if len(self._received) < 6 + length:
+                return
+            pdu, self._received = self._received[7 : 6 + length], self._received[6 + length :]
+            self._obey(head, unit, pdu)
+
+    def _frame(self, head: bytes, unit: int, pdu: bytes, garbled: bool) -> bytes:
+        protocol = b"\0\1" if garbled else b"\0\0"
+        return head[:2] + protocol + (len(pdu) + 1).to_bytes(2, "big") + bytes([unit]) + pdu
+
+
+class RtuProtocol(ModbusProtocol):
+    """Frames with a CRC. What has none that is right is dropped, as if nothing had come."""
+
+    def _answer_all(self) -> None:
+        while len(self._received) >= 2:
+            size = self._size()
+            if size is None or len(self._received) < size:
+                if self._wait_for_more():
+                    continue
+                size = len(self._received)  # silence ends a frame, however long it is
+            frame, self._received = self._received[:size], self._received[size:]
+            if len(frame) < 4 or crc_of(frame[:-2]) != frame[-2:]:
+                self._received = b""
+            elif frame[0] == BROADCAST:
+                self._device.respond(frame[1:-2])
+            else:
+                self._obey(b"", frame[0], frame[1:-2])
+
+    def _size(self) -> int | None:
+        """Return how long the request is that has begun; None if that is not known yet, or at all."""
+        function = self._received[1]
+        index = COUNTED.get(function)
+        if index is None:
+            return SIZES.get(function)
+        return None if len(self._received) <= index else index + 1 + self._received[index] + 2
+
+    def _frame(self, head: bytes, unit: int, pdu: bytes, garbled: bool) -> bytes:
+        frame = bytes([unit]) + pdu
+        crc = crc_of(frame)
+        return frame + (bytes([crc[0] ^ 0x01, crc[1]]) if garbled else crc)
+
+
+def crc_of(data: bytes) -> bytes:
+    """Return the CRC of RTU ("MODBUS over Serial Line" V1.02, section 6.2.2), the low byte first.
+
+    >>> crc_of(b"123456789").hex()
+    '374b'
+    """
+    crc = 0xFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ 0xA001 if crc & 1 else crc >> 1
+    return crc.to_bytes(2, "little")
+
+
+PROTOCOLS = {"tcp": TcpProtocol, "rtu": RtuProtocol}
