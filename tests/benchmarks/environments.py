@@ -10,6 +10,7 @@ from tests.benchmarks.harness import ROOT
 
 REQUIREMENTS = {
     "asyncio_streams": [],
+    "pymodbus_clients": ["pymodbus==3.16.1"],
     "pyserial_port": ["pyserial==3.5"],
     "sockio_0_15": ["sockio==0.15.0"],
     "visa": ["PyVISA==1.16.2", "PyVISA-py==0.8.1"],

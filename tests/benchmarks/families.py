@@ -12,7 +12,18 @@ from tests.benchmarks.harness import Options, Row, pin_to_client_core
 PATIENCE = 300
 """Seconds after which a family is taken to hang: it prints where it is, and ends."""
 
-FAMILIES = ["request_reply", "lines", "blocks", "connections", "serial_port", "scpi", "can_bus", "sigrok", "importing"]
+FAMILIES = [
+    "request_reply",
+    "lines",
+    "blocks",
+    "connections",
+    "serial_port",
+    "scpi",
+    "modbus",
+    "can_bus",
+    "sigrok",
+    "importing",
+]
 
 
 def run(family: str, options: Options) -> list[Row]:
