@@ -15,6 +15,7 @@ from sockio.stream import Stream
 from . import devices
 from .base import Standalone
 from .devices import CanDevice, FtdiDeviceInfo, HidDeviceInfo, SigrokDeviceInfo
+from .hid_nodes import hid_devices
 
 if TYPE_CHECKING:
     from sockio.registry import Resource
@@ -85,9 +86,9 @@ class ComSrv(Standalone):
         """Return the human interface devices.
 
         Raises:
-            ImportError: the hidapi package is missing (``pip install sockio[hid]``).
+            ImportError: on other systems than Linux, the hidapi package is missing (``pip install sockio[hid]``).
         """
-        return await self._in_thread(devices.hid_devices)
+        return await self._in_thread(hid_devices)
 
     async def list_can_devices(self) -> list[CanDevice]:
         """Return the channels of the CAN adapters that PCAN and SocketCAN drive.

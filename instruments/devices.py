@@ -153,16 +153,6 @@ def _natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
-def hid_devices() -> list[HidDeviceInfo]:
-    """Return the human interface devices, each once.
-
-    Raises:
-        ImportError: the hidapi package is missing.
-    """
-    hid = optional("hid", "HID devices need the hidapi package: pip install sockio[hid]")
-    return list(dict.fromkeys(map(hid_device_of, hid.enumerate())))
-
-
 def hid_device_of(found: Mapping[str, Any]) -> HidDeviceInfo:
     """Return what hidapi's description of a device says."""
     return HidDeviceInfo(

@@ -131,7 +131,7 @@ class CanBus(Standalone):
         return self
 
     async def disconnect(self) -> None:
-        """Close the bus, which others may share. Receivers end; the next call opens it again."""
+        """Close the bus, which others may share. Receivers end; the next call opens it again, and they can go on."""
         await self._here()[1].close()
 
     async def drop(self) -> None:
@@ -208,7 +208,7 @@ class CanBus(Standalone):
 
     def _here(self) -> tuple[Runtime, CanConnection]:
         """Return the runtime of the caller, and the connection for it."""
-        runtime = self.link.runtime
+        runtime = self._runtime
         home = runtime.home()
         connection = self._connection
         if connection is None or self._home is not home:

@@ -106,8 +106,12 @@ class CanConnection:
     def subscribe(self, queue: MessageQueue, filters: tuple[CanFilter, ...]) -> None:
         """Put what is received from now on into a queue too; the driver passes no less than all queues want."""
         self.hub.add(queue, filters)
-        if self._session is not None:
-            self._session.apply_filters()
+        try:
+            if self._session is not None:
+                self._session.apply_filters()
+        except BaseException:
+            self.hub.remove(queue)
+            raise
 
     def running(self) -> bool:
         """Tell whether the bus is read, or is being opened again after it was lost."""

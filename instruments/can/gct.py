@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from sockio.deadline import DEFAULT
@@ -45,7 +46,7 @@ DEFAULT_DDP_TIMEOUT = 0.1
 SYSCTRL_TIMEOUT = 0.5
 MONITORING_TIMEOUT = 0.1
 
-#: How long after a request that failed an answer to it may still come, in seconds.
+#: How long after a request that failed an answer to it may still come, in seconds; longer if its time is not up yet.
 LATEST_ANSWER = 0.1
 
 #: The frames that answers are in.
@@ -62,7 +63,8 @@ class GctCanBus(Standalone):
     """Commands to the nodes of a bus, and their answers (GCT protocol).
 
     Answers name no request. Requests that could take each other's answers wait for one another; after one that failed
-    the next such one waits until no late answer can come, 0.1 s, which are not counted in its timeout.
+    the next such one waits until no late answer can come: until the time of the failed one would be up, and 0.1 s at
+    least, which are not counted in its timeout. That is so also after a DDP request to all nodes.
 
     Args:
         bus: a `CanBus`, or the resource string of one.
@@ -125,7 +127,7 @@ class GctCanBus(Standalone):
             is_value = message.cmd == cmd and message.tp is SysCtrlType.VALUE
             return is_value and is_from(dst, message) and message.dst in (src, BROADCAST_ADDR)
 
-        (answer,) = await self._ask(("SysCtrl", cmd), request, timeout, SysCtrlMessage, is_answer)
+        (answer,) = await self._ask([("SysCtrl", cmd)], request, timeout, SysCtrlMessage, is_answer)
         value: bytes = answer.data
         return value
 
@@ -174,7 +176,7 @@ class GctCanBus(Standalone):
             return len({answer.reading_idx for answer in answers}) == len(wanted)
 
         key = ("Monitoring", group_idx)
-        answers = await self._ask(key, request, timeout, MonitoringData, is_answer, is_complete)
+        answers = await self._ask([key], request, timeout, MonitoringData, is_answer, is_complete)
         first = {answer.reading_idx: answer for answer in reversed(answers)}
         return [first[each] for each in wanted]
 
@@ -283,7 +285,10 @@ class GctCanBus(Standalone):
             is_response = message.dst == src and is_from(dst, message)
             return is_response and (cmd is None or message.data[:1] in [bytes([each]) for each in responses])
 
-        (answer,) = await self._ask(("DDP", src, dst), request, timeout, DdpMessage, is_answer)
+        # One to all nodes could take the answer to one to any of them, and they that of any to it.
+        nodes = range(BROADCAST_ADDR) if dst == BROADCAST_ADDR else [dst]
+        keys = [("DDP", src, node) for node in nodes]
+        (answer,) = await self._ask(keys, request, timeout, DdpMessage, is_answer)
         response: bytes = answer.data
         return response
 
@@ -291,7 +296,7 @@ class GctCanBus(Standalone):
 
     async def _ask(
         self,
-        key: tuple[Hashable, ...],
+        keys: Sequence[tuple[Hashable, ...]],
         request: GctMessage,
         timeout: float | None,
         kind: type[GctMessage],
@@ -301,7 +306,8 @@ class GctCanBus(Standalone):
         """Send a request, and return the answers to it.
 
         Args:
-            key: what requests have in common that could take each other's answers.
+            keys: what requests have in common that could take each other's answers; if there are several, others than
+                the first to answer may still do so.
             request: is checked before anything else happens.
             timeout: seconds, from the moment at which no late answer to somebody else can come any more.
             kind: what answers are.
@@ -320,19 +326,29 @@ class GctCanBus(Standalone):
             return None if deadline is None else max(0.0, deadline - runtime.clock())
 
         try:
-            async with connection.turns(key).turn(repr(request), deadline):
-                silent = connection.silent_until.pop(key, 0.0) - runtime.clock()
+            async with AsyncExitStack() as stack:
+                for key in keys:
+                    await stack.enter_async_context(connection.turns(key).turn(repr(request), deadline))
+                silent_until = connection.silent_until
+                silent = max(silent_until.get(key, 0.0) for key in keys) - runtime.clock()
                 if silent > 0:
                     await runtime.sleep(silent)
                     deadline = self._bus._deadline(runtime, timeout)
                 receiver = native_of(GctReceiver(self._bus, FRAMES[kind], 0).map(select))
+                sent = False
                 try:
                     await receiver.connect(left())
                     await self._bus.send(request, left())
+                    sent = True
                     while not is_complete(answers):
                         answers.append(await receiver.next(left()))
-                except BaseException:
-                    connection.silent_until[key] = runtime.clock() + LATEST_ANSWER
+                    if len(keys) > 1:
+                        silent_until.update(dict.fromkeys(keys, runtime.clock() + LATEST_ANSWER))
+                except BaseException as error:
+                    latest = runtime.clock() + LATEST_ANSWER
+                    if deadline is not None and (sent or not isinstance(error, Exception)):
+                        latest = max(latest, deadline)
+                    silent_until.update(dict.fromkeys(keys, latest))
                     raise
                 finally:
                     await receiver.disconnect()

@@ -37,6 +37,7 @@ class Pump:
         self.bus = bus
         self.lost = 0
         self._batches: deque[tuple[list[can.Message], Exception | None]] = deque()
+        self._put = self._taken = 0  # frames; each number is changed by one side alone
         self._waiter: Waiter | None = None
         self._stopping = False
         self._ended = False
@@ -62,7 +63,9 @@ class Pump:
                 await self._wait(runtime, deadline)
             except DeadlineExpired:
                 return [], None
-        return self._batches.popleft()
+        batch = self._batches.popleft()
+        self._taken += len(batch[0])
+        return batch
 
     async def _wait(self, runtime: Runtime, deadline: float | None) -> None:
         """Wait until something happens: one task at a time."""
@@ -74,9 +77,10 @@ class Pump:
         error: Exception | None = None
         while error is None and not self._stopping:
             messages, error = python_can.receive(self.bus, LOOK)
-            if messages and len(self._batches) * python_can.BATCH >= ROOM:
+            if messages and self._put - self._taken + len(messages) > ROOM:
                 self.lost += len(messages)
             elif messages:
+                self._put += len(messages)
                 self._batches.append((messages, None))
                 self._wake()
         close(self.bus)

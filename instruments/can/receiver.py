@@ -69,6 +69,7 @@ class CanReceiver(Standalone):
         self._connection: CanConnection | None = None
         self._unsubscribe: weakref.finalize[..., Any] | None = None
         self._lost_before = 0
+        self._has_told_end = False  # the one after that opens the bus again
 
     @property
     def queue(self) -> MessageQueue:
@@ -149,10 +150,11 @@ class CanReceiver(Standalone):
         if self._connection is connection:
             return connection
         self._end()
-        self._queue = queue = MessageQueue(self._source(), self._maxsize)
-        self._connection = connection
+        queue = MessageQueue(self._source(), self._maxsize)
         self._lost_before = connection.lost_by_driver()
         connection.subscribe(queue, self._filters)
+        self._queue = queue
+        self._connection = connection
         self._unsubscribe = weakref.finalize(self, connection.hub.remove, queue)
         self._unsubscribe.atexit = False
         return connection
@@ -183,7 +185,7 @@ class CanReceiver(Standalone):
         if item is not None:
             return item
         bus = self._bus
-        runtime = bus.link.runtime
+        runtime = bus._runtime
         limit = bus.timeout if timeout is DEFAULT else check_timeout("timeout", timeout)
         try:
             item = await self._take(None if limit is None else runtime.clock() + limit)
@@ -235,10 +237,16 @@ class CanReceiver(Standalone):
     async def _take(self, deadline: float | None) -> Any:
         if self._connection is None and self._unsubscribe is not None:
             return None  # it has been closed
+        before = self._connection
         connection = self._subscribe()
+        if connection is before and not self._queue.open and not self._has_told_end:
+            self._has_told_end = True  # the bus has been closed, and nobody waited at that moment
+            return self._queue.take_now()
         if not connection.running():
             await connection.open(deadline)
-        return await self._queue.take(self._bus.link.runtime, deadline)
+        item = await self._queue.take(self._bus._runtime, deadline)
+        self._has_told_end = item is None
+        return item
 
     def __repr__(self) -> str:
         return f"{type(self).__name__.removeprefix('Blocking').removeprefix('Futures')}({self._bus.address!r})"

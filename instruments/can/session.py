@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,7 @@ class Session:
         self._descriptor: Descriptor | None = None
         self._pump: Pump | None = None
         self._filters: object = None
+        self._filtering = threading.Lock()
         self._opening = Turns(runtime)
         self._sending = Turns(runtime)
         self._stopping = False
@@ -153,19 +155,28 @@ class Session:
         if self._stopping or self._ended:
             close(bus)
             raise CanBusError(f"{self._address}: closed while it was being opened")
-        self._filters = None
-        if self._address.interface in BY_DESCRIPTOR and sys.platform != "win32":
-            self._descriptor = Descriptor(bus.fileno())
-            if self._address.interface != "usrcanet":
-                self._queue = KernelQueue(self._descriptor)
-        self._apply_filters(bus)
-        self._bus = bus
+        try:
+            if self._address.interface in BY_DESCRIPTOR and sys.platform != "win32":
+                self._descriptor = Descriptor(bus.fileno())
+                if self._address.interface != "usrcanet":
+                    self._queue = KernelQueue(self._descriptor)
+            with self._filtering:
+                self._filters = None
+                self._apply_filters(bus)
+                self._bus = bus
+        except BaseException:
+            queue, self._queue = self._queue, None
+            if queue is not None:
+                queue.close()
+            close(bus)
+            raise
         self._hub.open()
 
     def apply_filters(self) -> None:
         """Have the driver pass what the receivers want, if it does not do so already."""
-        if self._bus is not None:
-            self._apply_filters(self._bus)
+        with self._filtering:  # whoever comes last asks for what all want
+            if self._bus is not None:
+                self._apply_filters(self._bus)
 
     def _apply_filters(self, bus: can.BusABC) -> None:
         wanted = self._hub.filters()

@@ -42,6 +42,7 @@ class UsrCanetBus(can.BusABC):
         self._channel = channel
         self._received = bytearray()
         self._unsent = b""
+        self._cut: can.Message | None = None  # whose record the beginning has gone of
         self._sending = threading.Lock()
         address = read_tcp(channel)
         limit = check_timeout("connection_timeout", connection_timeout)
@@ -97,7 +98,8 @@ class UsrCanetBus(can.BusABC):
         """Send a frame.
 
         Raises:
-            can.CanTimeoutError: the adapter did not take it in time.
+            can.CanTimeoutError: the adapter did not take it in time. If it has taken the beginning, the rest goes out
+                when the same message is sent again, or before the next one.
             can.CanOperationError: the connection is lost.
             ValueError: the adapter knows no such frames (CAN FD, error frames).
         """
@@ -109,9 +111,15 @@ class UsrCanetBus(can.BusABC):
         with self._sending:
             if not self._send_unsent(deadline):
                 raise can.CanTimeoutError(f"{self.channel_info}: transmit buffer full")
+            cut, self._cut = self._cut, None
+            if cut is msg:
+                return
             self._unsent = record
-            if not self._send_unsent(deadline) and len(self._unsent) == len(record):
-                self._unsent = b""
+            if not self._send_unsent(deadline):
+                if len(self._unsent) == len(record):
+                    self._unsent = b""
+                else:
+                    self._cut = msg
                 raise can.CanTimeoutError(f"{self.channel_info}: transmit buffer full")
 
     def _send_unsent(self, deadline: float | None) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sockio.errors import DeadlineExpired, ProtocolError
 
+from ..hid_nodes import Node, has_hidraw, hidapi_nodes, hidraw_nodes
 from . import hidapi, hidraw
 from .address import HidPath
 from .handle import Handle, Unplugged
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     from sockio.runtimes.base import Runtime
 
     from ..devices import HidDeviceInfo
-
-    Node = hidraw.Node | hidapi.Node
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ class HidConnection:
         self.address = address
         self.resource = str(address)
         self.runtime = runtime
-        self._through = through or ("hidraw" if hidraw.is_available() else "hidapi")
+        self._through = through or ("hidraw" if has_hidraw() else "hidapi")
         self._handle: Handle | None = None
         self._process = 0
 
@@ -72,7 +72,7 @@ class HidConnection:
     def abandon(self) -> None:
         """End the connection from any thread, without waiting; the next call makes a new one."""
         handle = self._handle
-        if handle is not None:
+        if handle is not None and self._process == os.getpid():
             handle.cancel()
 
     async def info(self, timeout: float | None) -> HidDeviceInfo:
@@ -119,18 +119,43 @@ class HidConnection:
     async def _connect(self, deadline: float | None) -> None:
         # Quick enough for any loop: files of the kernel. hidapi takes its time.
         if self._through == "hidraw":
-            self._handle = hidraw.HidrawDevice(find(self.address, hidraw.nodes()))
+            self._handle = hidraw.HidrawDevice(find(self.address, hidraw_nodes()))
         else:
-            self._handle = await self.runtime.run_in_thread(deadline, self._open_hidapi)
+            self._handle = await self._open_hidapi(deadline)
         self._process = os.getpid()
 
-    def _open_hidapi(self) -> Handle:
-        return hidapi.HidapiDevice(find(self.address, hidapi.nodes()))
+    async def _open_hidapi(self, deadline: float | None) -> Handle:
+        """Open it in a thread; what comes too late is closed there."""
+        guard = threading.Lock()
+        opened: list[Handle] = []
+        abandoned = False
+
+        def work() -> None:
+            handle = hidapi.HidapiDevice(find(self.address, hidapi_nodes()))
+            with guard:
+                opened.append(handle)
+                late = abandoned
+            if late:
+                handle.close()
+
+        try:
+            await self.runtime.run_in_thread(deadline, work)
+        except BaseException:
+            with guard:
+                abandoned = True
+            for handle in opened:
+                handle.close()
+            raise
+        return opened[0]
 
     def _disconnect(self) -> None:
         handle, self._handle = self._handle, None
-        if handle is not None:
+        if handle is None:
+            return
+        if self._process == os.getpid():
             handle.close()
+        else:
+            handle.forget()
 
     async def _nothing(self, handle: Handle, deadline: float | None) -> None:
         pass
@@ -162,7 +187,7 @@ class HidConnection:
         await self.runtime.run_in_thread(deadline, handle.send_feature, data)
 
 
-def find(address: Address, there: Sequence[Any]) -> Any:
+def find(address: Address, there: Sequence[Node]) -> Node:
     """Return which of the devices that are there an address means: of several interfaces of one, the first.
 
     Raises:
@@ -177,8 +202,9 @@ def find(address: Address, there: Sequence[Any]) -> Any:
     if not found:
         listed = ", ".join(map(str, there)) or "none at all"
         raise NotPluggedInError(errno.ENOENT, f"no such HID device is plugged in; there is {listed}")
-    if len({node.info.serial_number for node in found}) > 1:
-        raise OSError(errno.ENOTUNIQ, f"give the serial number: there are {', '.join(map(str, found))}")
+    if len({node.place for node in found}) > 1:
+        what = "serial number" if len({node.info.serial_number for node in found}) > 1 else "path"
+        raise OSError(errno.ENOTUNIQ, f"give the {what}: there are {', '.join(map(str, found))}")
     return found[0]
 
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from sockio.checks import check_data
 from sockio.deadline import DEFAULT, check_timeout
+from sockio.errors import DeadlineExpired
 
-from .. import devices
+from .. import hid_nodes
 from ..devices import HidDeviceInfo
 from ..link import runtime_here
 from ..pipe import BasePipe
-from . import hidraw
 from .address import address_of
 from .connection import HidConnection
 
@@ -34,11 +34,14 @@ async def enumerate_hid_devices(timeout: Timeout = DEFAULT) -> list[HidDeviceInf
         ConnectionTimeoutError: the time was up.
     """
     runtime = runtime_here()
-    if hidraw.is_available():
-        return list(dict.fromkeys(node.info for node in hidraw.nodes()))
     seconds = None if timeout is DEFAULT else check_timeout("timeout", timeout)
+    if hid_nodes.has_hidraw():
+        return hid_nodes.hid_devices()  # quick enough for any loop: files of the kernel
     deadline = None if seconds is None else runtime.clock() + seconds
-    found: list[HidDeviceInfo] = await runtime.run_in_thread(deadline, devices.hid_devices)
+    try:
+        found: list[HidDeviceInfo] = await runtime.run_in_thread(deadline, hid_nodes.hid_devices)
+    except DeadlineExpired:
+        raise runtime.timeout_error(f"listing HID devices timed out after {seconds} s") from None
     return found
 
 

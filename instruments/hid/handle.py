@@ -83,6 +83,12 @@ class Handle(ABC):
             self._closed = True
         self._release_if_unused()
 
+    def forget(self) -> None:
+        """In a forked child: give the copies back, without a word to whoever waits in the parent."""
+        if not self._released:
+            self.ended = self._closed = self._released = True
+            self._release()
+
     @contextmanager
     def _used(self) -> Iterator[None]:
         """Keep it open in the meantime."""

@@ -6,15 +6,11 @@ import errno
 import os
 import select
 import struct
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from sockio.runtimes.descriptor import Descriptor
 
-from ..devices import HidDeviceInfo
 from .codec import parse_report_descriptor
 from .handle import Handle, Unplugged
 
@@ -24,8 +20,7 @@ if TYPE_CHECKING or os.name == "posix":
 if TYPE_CHECKING:
     from sockio.runtimes.base import Runtime
 
-#: Where Linux lists them.
-CLASS = Path("/sys/class/hidraw")
+    from ..hid_nodes import Node
 
 #: The longest report descriptor, and the longest report (linux/hid.h).
 DESCRIPTOR_SIZE = 4096
@@ -48,59 +43,6 @@ GET_DESCRIPTOR = _request(2, 0x02, DESCRIPTOR.size)
 SEND_FEATURE, GET_FEATURE = 0x06, 0x07
 
 
-@dataclass(frozen=True)
-class Node:
-    """A device that is plugged in.
-
-    Attributes:
-        path: its device file.
-        info: what it is.
-    """
-
-    path: str
-    info: HidDeviceInfo
-
-    def __str__(self) -> str:
-        info = self.info
-        return f"{self.path} ({info.vid:04x}:{info.pid:04x}, serial number {info.serial_number!r})"
-
-
-def is_available() -> bool:
-    """Tell whether this system has hidraw."""
-    return sys.platform == "linux"
-
-
-def nodes(folder: Path = CLASS) -> list[Node]:
-    """Return the devices that are plugged in, in the order of their numbers. One with several interfaces is several."""
-    return sorted(_nodes(folder), key=lambda node: (len(node.path), node.path))
-
-
-def _nodes(folder: Path) -> Iterator[Node]:
-    for entry in folder.glob("hidraw*"):
-        try:
-            yield Node(f"/dev/{entry.name}", _info((entry / "device").resolve(strict=True)))
-        except (OSError, KeyError, ValueError):
-            continue  # unplugged at this moment
-
-
-def _info(device: Path) -> HidDeviceInfo:
-    lines = (device / "uevent").read_text(errors="replace").splitlines()
-    event = {key: value for key, _, value in (line.partition("=") for line in lines)}
-    _, vid, pid = (int(number, 16) for number in event["HID_ID"].split(":"))
-    usb = next((parent for parent in device.parents if (parent / "idVendor").exists()), None)
-    return HidDeviceInfo(
-        vid,
-        pid,
-        _text(usb / "manufacturer") if usb else None,
-        _text(usb / "product") if usb else event.get("HID_NAME") or None,
-        (_text(usb / "serial") if usb else None) or event.get("HID_UNIQ") or None,
-    )
-
-
-def _text(path: Path) -> str | None:
-    return (path.read_text(encoding="utf-8", errors="replace").strip() or None) if path.exists() else None
-
-
 class HidrawDevice(Handle):
     """An open device file.
 
@@ -108,24 +50,27 @@ class HidrawDevice(Handle):
         node: which one.
 
     Raises:
+        Unplugged: it is no longer there.
         OSError: it cannot be opened; the message of a PermissionError says what to do.
+        ProtocolError: its report descriptor is malformed.
     """
 
     def __init__(self, node: Node) -> None:
         super().__init__()
         self.path = node.path
         self.info = node.info
-        self._number = _open(node.path)
-        # What is waited for is both: a report, and the end of the waiting.
-        self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._both = select.epoll(2, select.EPOLL_CLOEXEC)
-        self._both.register(self._number, select.EPOLLIN)
-        self._both.register(self._bell, select.EPOLLIN)
-        try:
+        with ExitStack() as undo:
+            self._number = _open(node.path)
+            undo.callback(os.close, self._number)
+            # What is waited for is both: a report, and the end of the waiting.
+            self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+            undo.callback(os.close, self._bell)
+            self._both = select.epoll(2, select.EPOLL_CLOEXEC)
+            undo.callback(self._both.close)
+            self._both.register(self._number, select.EPOLLIN)
+            self._both.register(self._bell, select.EPOLLIN)
             self.reports = parse_report_descriptor(self._report_descriptor())
-        except BaseException:
-            self.close()
-            raise
+            undo.pop_all()
 
     async def read(self, runtime: Runtime, deadline: float | None) -> bytes:
         with self._used():
@@ -187,10 +132,13 @@ class HidrawDevice(Handle):
 
     def _report_descriptor(self) -> bytes:
         size = bytearray(4)
-        fcntl.ioctl(self._number, GET_DESCRIPTOR_SIZE, size)
-        (count,) = struct.unpack("=I", size)
-        buffer = bytearray(DESCRIPTOR.pack(count, b""))
-        fcntl.ioctl(self._number, GET_DESCRIPTOR, buffer)
+        try:
+            fcntl.ioctl(self._number, GET_DESCRIPTOR_SIZE, size)
+            (count,) = struct.unpack("=I", size)
+            buffer = bytearray(DESCRIPTOR.pack(count, b""))
+            fcntl.ioctl(self._number, GET_DESCRIPTOR, buffer)
+        except OSError as error:
+            raise self._lost(error) from None
         descriptor: bytes = DESCRIPTOR.unpack(buffer)[1]
         return descriptor[:count]
 
@@ -202,7 +150,11 @@ class HidrawDevice(Handle):
 def _open(path: str) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-    except PermissionError:
+    except OSError as error:
+        if error.errno in (errno.ENOENT, *GONE):
+            raise Unplugged from None
+        if not isinstance(error, PermissionError):
+            raise
         rule = 'KERNEL=="hidraw*", TAG+="uaccess"'
         raise PermissionError(
             errno.EACCES, f"not allowed to open {path}: a udev rule such as {rule} gives users access"

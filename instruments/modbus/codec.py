@@ -162,12 +162,27 @@ class TcpExchange(Exchange):
 
 
 class RtuExchange(Exchange):
-    """An exchange of frames that begin with the unit and end with a CRC."""
+    """An exchange of frames that begin with the unit and end with a CRC.
+
+    Args:
+        request: what is asked.
+        unit: who is asked.
+        patience: how long the answer may take, in seconds; None if late ones need not be feared.
+
+    Attributes:
+        asked: the request has been sent, and an answer may come.
+    """
+
+    def __init__(self, request: Request[Any], unit: int, patience: float | None = None) -> None:
+        super().__init__(request, unit)
+        self.patience = patience
+        self.asked = False
 
     def encode(self, frame: Request[Any]) -> bytes:
         return rtu_frame(frame, self.unit)
 
     def decode(self, buffer: Buffer) -> Any:
+        self.asked = True
         beginning = buffer.peek(3 + (self.request.count_at or 0))
         if beginning:
             check_unit(self.unit, beginning[0], beginning)

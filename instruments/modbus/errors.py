@@ -25,11 +25,13 @@ class ModbusError(Exception):
         function: the function code of the request.
         code: the exception code.
         meaning: what the code means, as the standard has it.
+        resource: the resource string that the device was reached by.
     """
 
     unit: int
     function: int
     code: int
+    resource: str | None = None
 
     def __init__(self, unit: int, function: int, code: int) -> None:
         super().__init__(unit, function, code)
@@ -42,4 +44,5 @@ class ModbusError(Exception):
         return EXCEPTIONS.get(self.code, "a code that the standard does not have")
 
     def __str__(self) -> str:
-        return f"unit {self.unit} answers function {self.function} with exception {self.code}: {self.meaning}"
+        where = "" if self.resource is None else f"{self.resource}: "
+        return f"{where}unit {self.unit} answers function {self.function} with exception {self.code}: {self.meaning}"

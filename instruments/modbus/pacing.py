@@ -6,12 +6,16 @@ Times are from "MODBUS over Serial Line", V1.02.
 from __future__ import annotations
 
 import weakref
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from sockio.deadline import sooner
+from sockio.errors import DeadlineExpired, ProtocolError
 from sockio.serial_port import Serial
 
 if TYPE_CHECKING:
-    from sockio.runtimes.base import Runtime
+    from sockio.link import Link
+    from sockio.registry import Resource
     from sockio.stream import Stream
 
     from .codec import RtuExchange
@@ -28,48 +32,88 @@ TURNAROUND = 0.1
 #: pieces, up to 16 ms apart; the CRC tells if that was not enough.
 SILENCE = 0.05
 
-#: After a failed call, a bridge must have been silent for so long, in seconds, before it is asked again.
-BRIDGE_QUIET = 0.1
+#: After a failed call, a line must have been silent for so long, in seconds, before anybody is asked again.
+QUIET = 0.1
+
+#: After a request was given up, its answer may still come for so long, in seconds: masters wait for one second or more
+#: (section 2.4.1).
+LATEST_ANSWER = 1.0
 
 #: The longest frame in bytes (section 2.5.1).
 FRAME_SIZE = 256
 
 
 class Pace:
-    """When the next request may be sent on a line.
+    """When the next request may be sent on a line: the same one for all in this process that use it."""
+
+    def __init__(self) -> None:
+        self._free = 0.0
+        self._late: dict[int, float] = {}
+        self._all_late = 0.0
+
+    async def wait(self, stream: Stream, unit: int | None, timeout: float | None) -> float | None:
+        """Wait for the silence before a request to a unit, or to all; return what is left of the timeout.
+
+        While an answer to an earlier request may come, which looks like that to this one, time does not count.
+        """
+        runtime = stream.runtime
+        late = 0.0 if unit is None else max(self._late.get(unit, 0.0), self._all_late) - monotonic()
+        if late > 0:
+            await runtime.sleep(late)
+        gap = self._free - monotonic()
+        if gap <= 0:
+            return timeout
+        if timeout is not None and gap > timeout:
+            raise runtime.timeout_error(
+                f"{stream}: nothing was sent within {timeout} s, as the silence between frames takes {gap:.3g} s more"
+            )
+        await runtime.sleep(gap)
+        return None if timeout is None else timeout - gap
+
+    def used(self, stream: Stream, unanswered: int = 0) -> None:
+        """The line has been used until now; a request of *unanswered* bytes is still being sent, and then obeyed."""
+        delay = unanswered * character_time(stream) + TURNAROUND if unanswered else gap_of(stream)
+        self._free = monotonic() + delay
+
+    def suspect(self, unit: int, latest: float) -> None:
+        """An answer of a unit that nobody waits for may come until some moment, or in the time that they take."""
+        self._late[unit] = max(latest, monotonic() + LATEST_ANSWER)
+
+    def suspect_all(self) -> None:
+        """The same for all units: others have asked, and did not get their answer."""
+        self._all_late = monotonic() + LATEST_ANSWER
+
+
+class Line:
+    """A stream and the pace of its line, as what late answers may come from.
 
     Args:
-        stream: the line.
+        stream: which is not kept by it.
+        pace: of the line.
     """
 
-    def __init__(self, stream: Stream) -> None:
-        self._character = character_time(stream)
-        self._gap = 0.0
-        if isinstance(stream, Serial):
-            self._gap = CHARACTERS * self._character if stream.baudrate <= FAST_BAUDRATE else FAST_GAP
-        self._free = 0.0
+    def __init__(self, stream: Stream, pace: Pace) -> None:
+        self._stream = weakref.ref(stream)
+        self.pace = pace
 
-    async def wait(self, runtime: Runtime, timeout: float | None) -> float | None:
-        """Wait for the silence before a request; return what is left of the timeout."""
-        left = self._free - runtime.clock()
-        if left <= 0:
-            return timeout
-        await runtime.sleep(left if timeout is None else min(left, timeout))
-        return None if timeout is None else max(0.0, timeout - left)
-
-    def used(self, runtime: Runtime, unanswered: int = 0) -> None:
-        """The line has been used until now; a request of *unanswered* bytes is still being sent, and then obeyed."""
-        delay = unanswered * self._character + TURNAROUND if unanswered else self._gap
-        self._free = runtime.clock() + delay
+    def distrust(self) -> None:
+        """Others have used the line, in another process or event loop, and left it out of step."""
+        self.pace.suspect_all()
+        stream = self._stream()
+        if stream is not None:
+            stream.distrust()
 
 
-_paces: weakref.WeakKeyDictionary[Stream, Pace] = weakref.WeakKeyDictionary()
+_paces: weakref.WeakKeyDictionary[Resource, Pace] = weakref.WeakKeyDictionary()
+_lines: weakref.WeakKeyDictionary[Stream, Line] = weakref.WeakKeyDictionary()
 
 
-def pace_of(stream: Stream) -> Pace:
-    """Return the pace of a line, the same one for all that share it."""
-    pace = _paces.get(stream)
-    return _paces.setdefault(stream, Pace(stream)) if pace is None else pace
+def line_at(stream: Stream, resource: Resource) -> Line:
+    """Return the line that a stream to a resource is, the same one for all that share the stream."""
+    line = _lines.get(stream)
+    if line is None:
+        line = _lines.setdefault(stream, Line(stream, _paces.setdefault(resource, Pace())))
+    return line
 
 
 def character_time(stream: Stream) -> float:
@@ -80,50 +124,58 @@ def character_time(stream: Stream) -> float:
     return bits / stream.baudrate
 
 
+def gap_of(stream: Stream) -> float:
+    """Return the silence between frames on a line, in seconds; 0 where a bridge sees to it."""
+    if not isinstance(stream, Serial):
+        return 0.0
+    return CHARACTERS * character_time(stream) if stream.baudrate <= FAST_BAUDRATE else FAST_GAP
+
+
 async def ask(stream: Stream, exchange: RtuExchange, timeout: float | None) -> Any:
     """Make an exchange over RTU."""
-    pace = pace_of(stream)
-    left = await pace.wait(stream.runtime, timeout)
+    pace = _lines[stream].pace
+    left = await pace.wait(stream, exchange.unit, timeout)
+    began = monotonic()
     try:
         if exchange.request.size is None and exchange.request.count_at is None:
-            return await ask_until_silent(stream, exchange, left)
+            frame = exchange.encode(exchange.request)
+            return await stream._call("write_readframe", left, frame, receive_until_silent, None, stream, exchange)
         return await stream.write_readframe(exchange.request, exchange, left)
-    finally:
-        pace.used(stream.runtime)
-
-
-async def ask_until_silent(stream: Stream, exchange: RtuExchange, timeout: float | None) -> Any:
-    """Make an exchange whose answer ends when nothing more comes.
-
-    It is several calls on the stream, so that it says itself that the line cannot be trusted if one of them fails.
-    """
-    runtime = stream.runtime
-    deadline = None if timeout is None else runtime.clock() + timeout
-    try:
-        stream.reset_input_buffer()
-        await stream.write(exchange.encode(exchange.request), timeout)
-        received = 0
-        while received < FRAME_SIZE:
-            left = None if deadline is None else max(0.0, deadline - runtime.clock())
-            try:
-                await stream.wait_readable(received + 1, SILENCE if received else left)
-            except TimeoutError:
-                if received:
-                    break
-                function = exchange.request.function
-                raise runtime.timeout_error(f"{stream}: no answer to function {function} within {timeout} s") from None
-            received = stream.in_waiting()
-        return exchange.answer(await stream.read(FRAME_SIZE, SILENCE))
-    except BaseException:
-        stream.distrust()
+    except BaseException as error:
+        was_sent = exchange.asked or not isinstance(error, OSError)  # an interrupt may have come just after sending
+        if was_sent and exchange.patience is not None:
+            pace.suspect(exchange.unit, began + exchange.patience)
         raise
+    finally:
+        pace.used(stream)
+
+
+async def receive_until_silent(link: Link, deadline: float | None, stream: Stream, exchange: RtuExchange) -> Any:
+    """Return what an answer says that ends when nothing more comes."""
+    exchange.asked = True
+    clock, buffer = stream.runtime.clock, link.buffer
+    while True:
+        silent = clock() + SILENCE if buffer.used else None
+        try:
+            received = link.transport.receive(sooner(silent, deadline))
+            chunk = received if isinstance(received, bytes) else await received
+        except DeadlineExpired:
+            if silent is None or sooner(silent, deadline) != silent:
+                raise
+            return exchange.answer(buffer.take_all())
+        if not chunk:
+            raise stream._cut_short(buffer.take_all())
+        buffer.append(chunk)
+        if len(buffer) > FRAME_SIZE:
+            data = buffer.take_all()
+            raise ProtocolError(f"expected a frame of up to {FRAME_SIZE} bytes, got {data.hex(' ')}", data)
 
 
 async def tell(stream: Stream, data: bytes, timeout: float | None) -> None:
     """Send a request over RTU that nobody answers."""
-    pace = pace_of(stream)
-    left = await pace.wait(stream.runtime, timeout)
+    pace = _lines[stream].pace
+    left = await pace.wait(stream, None, timeout)
     try:
         await stream.write(data, left)
     finally:
-        pace.used(stream.runtime, len(data))
+        pace.used(stream, len(data))

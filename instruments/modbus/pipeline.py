@@ -48,7 +48,7 @@ class Answer(Generic[T]):
     def __init__(self, pipeline: Pipeline, request: Request[T]) -> None:
         self.request = request
         self._pipeline = pipeline
-        self._waiters: tuple[Waiter, ...] = ()
+        self._waiters: list[Waiter] = []
         self._value: Any = None
         self._error: BaseException | None = PENDING
 
@@ -68,7 +68,7 @@ class Answer(Generic[T]):
             pipeline = self._pipeline
             if pipeline.link.flavour == "async":
                 raise RuntimeError(f"function {self.request.function} has not been answered yet: await its answer")
-            pipeline.link.wait(pipeline._wait(self))
+            pipeline.link.wait(pipeline._wait_for(self))
         if self._error is not None:
             raise self._error
         value: T = self._value
@@ -76,7 +76,7 @@ class Answer(Generic[T]):
 
     def __await__(self) -> Generator[Any, None, T]:
         if self._error is PENDING:
-            yield from self._pipeline._wait(self).__await__()
+            yield from self._pipeline._wait_for(self).__await__()
         if self._error is not None:
             raise self._error
         value: T = self._value
@@ -85,7 +85,7 @@ class Answer(Generic[T]):
     def _settle(self, value: Any, error: BaseException | None = None) -> None:
         self._value = value
         self._error = error
-        for waiter in self._waiters:
+        for waiter in list(self._waiters):
             waiter.set()
 
 
@@ -123,6 +123,7 @@ class Replies(Framing[Any]):
             outcome = answer.request.answer(unit, pdu)
             del self.open[transaction]
             if outcome.__class__ is ModbusError:
+                outcome.resource = answer._pipeline._device.address
                 answer._settle(None, outcome)
             else:
                 answer._settle(outcome)
@@ -260,6 +261,14 @@ class Pipeline(Standalone):
             answer._settle(None, given_up(error))
         self._queued.clear()
 
+    async def _wait_for(self, answer: Answer[Any]) -> None:
+        """Return when an answer has its value; others may have failed since it came."""
+        try:
+            await self._wait(answer)
+        except Exception:
+            if answer._error is not None:
+                raise
+
     async def _wait(self, answer: Answer[Any]) -> None:
         """Return when an answer has been settled. One of those who wait sends and receives for all."""
         while not answer.done():
@@ -277,12 +286,13 @@ class Pipeline(Standalone):
         """Wait until an answer has been settled, or whoever sends and receives has stopped."""
         waiter = self._device._here()[0].waiter()
         self._waiters.add(waiter)
-        answer._waiters += (waiter,)
+        answer._waiters.append(waiter)
         try:
             if not answer.done() and self._running.locked():
                 await waiter.wait(None)
         finally:
             self._waiters.discard(waiter)
+            answer._waiters.remove(waiter)
 
     async def _run(self, stream: Stream, wanted: Answer[Any], timeout: float | None) -> None:
         """Send what is queued, and receive the answers, until the one that is wanted has come.
@@ -312,10 +322,12 @@ class Pipeline(Standalone):
             return b""
         frames = []
         while self._queued and len(unanswered) < self._window:
-            answer = self._queued.popleft()
-            transaction = next(transactions) & 0xFFFF
-            unanswered[transaction] = answer
-            frames.append(tcp_frame(answer.request, self._device._unit, transaction))
+            answer = self._queued[0]
+            if not answer.done():
+                transaction = next(transactions) & 0xFFFF
+                frames.append(tcp_frame(answer.request, self._device._unit, transaction))
+                unanswered[transaction] = answer
+            self._queued.popleft()  # at last, so that an interrupt loses none
         return b"".join(frames)
 
     def _give_up(self, unanswered: dict[int, Answer[Any]], error: BaseException) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
+from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sockio.deadline import DEFAULT
@@ -14,7 +17,7 @@ from sockio.stream import Stream
 from ..base import twins_of
 from ..byte_stream import BytePipe, ByteStreamPipe
 from ..link import link_to, parts_of
-from ..pipe import BasePipe, shared_stream
+from ..pipe import BasePipe, Doubtful, shared_stream
 from . import pacing, tcp
 from .codec import BROADCAST, Exchange, Request, RtuExchange, TcpExchange, rtu_frame, tcp_frame
 from .errors import ModbusError
@@ -35,6 +38,15 @@ PROTOCOLS = ("tcp", "rtu")
 
 #: Transaction numbers are those of the whole process, so that no two units behind one gateway use the same.
 transactions = itertools.count(random.randrange(0x10000))
+
+
+def _begin_elsewhere() -> None:
+    """In a forked child: a gateway, or whoever reads along, is to tell its requests from those of the parent."""
+    deque(itertools.islice(transactions, random.randrange(1, 0x10000)), maxlen=0)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_elsewhere)
 
 
 class Station(BasePipe):
@@ -80,9 +92,12 @@ class Station(BasePipe):
         self._protocol = check_protocol("rtu" if protocol is None else protocol)
         self._unit = whole("station_address", 1 if station_address is None else station_address, 0, 255)
         self._broadcast = self._protocol == "rtu" and self._unit == BROADCAST if broadcast is None else broadcast
+        options = where.link.options if isinstance(where, ModbusAddress) else where.options
         if timeout is DEFAULT:
-            options = where.link.options if isinstance(where, ModbusAddress) else where.options
             timeout = options.get("timeout", TIMEOUT)
+        # Who has said how long a line is silent after a failed call is taken at his word.
+        quiet = options.get("quiet") if self._stream is None else self._stream.quiet
+        self._fears_late_answers = quiet in ((None,) if self._stream is None else (None, pacing.QUIET))
         super().__init__(where, timeout)
 
     def _where(self, address: str | Address | BytePipe | Stream) -> Address:
@@ -98,11 +113,13 @@ class Station(BasePipe):
             raise ValueError(f"{address}: no Modbus device and no stream of bytes; {address.opener} opens it")
         return link
 
-    def _connect_to(self, runtime: Runtime) -> tuple[Stream, Stream]:
+    def _connect_to(self, runtime: Runtime) -> tuple[Stream, Doubtful | None]:
         stream = shared_stream(self._carrier, runtime) if self._stream is None else self._stream
-        if self._protocol == "rtu" and stream.quiet is None:
-            stream.quiet = pacing.BRIDGE_QUIET
-        return stream, stream
+        if self._protocol == "tcp":
+            return stream, stream if stream.quiet else None
+        if stream.quiet is None:
+            stream.quiet = pacing.QUIET
+        return stream, pacing.line_at(stream, self._resource)
 
     @property
     def protocol(self) -> str:
@@ -143,9 +160,9 @@ class Station(BasePipe):
         if self._protocol == "tcp":
             answer = await self._call(tcp.ask, timeout, TcpExchange(request, self._unit, next(transactions) & 0xFFFF))
         else:
-            answer = await self._call(pacing.ask, timeout, RtuExchange(request, self._unit))
+            answer = await self._call(pacing.ask, timeout, self._exchange(request))
         if answer.__class__ is ModbusError:
-            raise answer
+            raise self._named(answer)
         return answer  # type: ignore[no-any-return]
 
     async def _ask_all(self, requests: Sequence[Request[T]], timeout: Timeout) -> list[T]:
@@ -155,7 +172,10 @@ class Station(BasePipe):
         if self._broadcast:
             return [await self._ask(request, timeout) for request in requests]
         exchanges = [self._exchange(request) for request in requests]
-        return await self._call(ask_all, timeout, exchanges)  # type: ignore[no-any-return]
+        try:
+            return await self._call(ask_all, timeout, exchanges)  # type: ignore[no-any-return]
+        except ModbusError as error:
+            raise self._named(error) from None
 
     async def _tell(self, request: Request[None], timeout: Timeout) -> None:
         """Have the device, or all devices, do something."""
@@ -169,20 +189,26 @@ class Station(BasePipe):
         if not self._broadcast:
             await self._ask_all(requests, timeout)
             return
-        for request in requests:
-            await self._send(request, timeout)
+        await self._call(tell_all, timeout, [self._frame(request) for request in requests], self._protocol)
 
     async def _send(self, request: Request[Any], timeout: Timeout) -> None:
         """Send a request that nobody answers."""
+        await self._call(tell_all, timeout, [self._frame(request)], self._protocol)
+
+    def _frame(self, request: Request[Any]) -> bytes:
         if self._protocol == "tcp":
-            await self._call("write", timeout, tcp_frame(request, self._unit, next(transactions) & 0xFFFF))
-        else:
-            await self._call(pacing.tell, timeout, rtu_frame(request, self._unit))
+            return tcp_frame(request, self._unit, next(transactions) & 0xFFFF)
+        return rtu_frame(request, self._unit)
 
     def _exchange(self, request: Request[Any]) -> Exchange:
         if self._protocol == "tcp":
             return TcpExchange(request, self._unit, next(transactions) & 0xFFFF)
-        return RtuExchange(request, self._unit)
+        patience = (TIMEOUT if self.timeout is None else self.timeout) if self._fears_late_answers else None
+        return RtuExchange(request, self._unit, patience)
+
+    def _named(self, error: ModbusError) -> ModbusError:
+        error.resource = self.address
+        return error
 
 
 async def ask_all(stream: Stream, exchanges: Sequence[Exchange], timeout: float | None) -> list[Any]:
@@ -201,6 +227,15 @@ async def ask_all(stream: Stream, exchanges: Sequence[Exchange], timeout: float 
             raise answer
         answers.append(answer)
     return answers
+
+
+async def tell_all(stream: Stream, frames: Sequence[bytes], protocol: str, timeout: float | None) -> None:
+    """Send requests that nobody answers, one after the other."""
+    runtime = stream.runtime
+    deadline = None if timeout is None else runtime.clock() + timeout
+    send = stream.write if protocol == "tcp" else partial(pacing.tell, stream)
+    for frame in frames:
+        await send(frame, timeout=None if deadline is None else max(0.0, deadline - runtime.clock()))
 
 
 def form_for(cls: type[Any], connection: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,7 @@ class Capture(tuple["NDArray[np.float64]", "dict[str, NDArray[Any]]"]):
         samplerate, start, records: as given.
 
     Raises:
-        ValueError: the channels are not of one length.
+        ValueError: the channels are not of one length, or there is no such samplerate.
     """
 
     samplerate: float
@@ -43,6 +44,8 @@ class Capture(tuple["NDArray[np.float64]", "dict[str, NDArray[Any]]"]):
     def __new__(
         cls, data: Mapping[str, Array], samplerate: float, start: int = 0, records: Iterable[Annotation] = ()
     ) -> Capture:
+        if not 0 < samplerate < math.inf:
+            raise ValueError(f"samplerate must be hertz, more than 0, not {samplerate!r}")
         lengths = {name: len(samples) for name, samples in data.items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"the channels have different numbers of samples, read them one by one: {lengths}")
@@ -72,8 +75,10 @@ class Capture(tuple["NDArray[np.float64]", "dict[str, NDArray[Any]]"]):
     def save(self, path: str | PathLike[str]) -> None:
         """Write it to a file: a session of sigrok if the name ends in ``.sr``, Value Change Dump if in ``.vcd``.
 
+        Sessions begin at 0, whatever `start` is, and their samplerates are whole hertz.
+
         Raises:
-            ValueError: the name ends otherwise.
+            ValueError: the name ends otherwise; or the file cannot hold the capture, the message says why.
         """
         from . import session_file, vcd
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -123,10 +124,10 @@ class Annotation:
 
 def parse_rate(text: str) -> float:
     """Return the hertz of ``24 MHz``."""
-    match = re.fullmatch(r"([\d.]+) ?([kMG]?)Hz", text.strip())
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?([kMG]?)Hz", text.strip())
     if match is None:
         raise ProtocolError(f"expected a samplerate, got {text!r}", text.encode())
-    return float(match[1]) * PREFIXES[match[2]]
+    return float(Fraction(match[1]) * PREFIXES[match[2]])
 
 
 def parse_show(text: str) -> Description:
@@ -154,6 +155,13 @@ def _parse_samplerates(text: str) -> Samplerates | None:
     if listed is not None:
         return Samplerates(tuple(sorted(parse_rate(line.replace("(current)", "")) for line in listed[1].splitlines())))
     return None
+
+
+def check_logic(data: Mapping[str, Array]) -> None:
+    """Raise a ValueError if one of these channels has something else than 0 and 1."""
+    for name, samples in data.items():
+        if len(samples) and not (samples.min() >= 0 and samples.max() <= 1):
+            raise ValueError(f"channel {name!r} must be 0 and 1 for a logic channel")
 
 
 def unpack_logic(packed: Array, layout: Layout, names: tuple[str, ...]) -> dict[str, Array]:
@@ -194,6 +202,8 @@ def parse_wav_header(data: bytes) -> tuple[int, float, int] | None:
         if len(data) < position + size:
             return None
         if name == b"fmt ":
+            if size < WAV_FORMAT.size:
+                raise ProtocolError(f"expected a format of {WAV_FORMAT.size} bytes, got {size}", data[:position])
             kind, channels, rate, _, _, bits = WAV_FORMAT.unpack_from(data, position)
             if (kind, bits) != (IEEE_FLOAT, 32):
                 raise ProtocolError(f"expected floats of 32 bits, got format {kind} of {bits} bits", data[:position])
@@ -220,7 +230,7 @@ def parse_annotations(text: str) -> list[Annotation]:
     Raises:
         ProtocolError: a line that is none.
     """
-    return [_parse_annotation(line) for line in text.splitlines() if line]
+    return [_parse_annotation(line) for line in text.split("\n") if line]
 
 
 def _parse_annotation(line: str) -> Annotation:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,8 +44,8 @@ TIMEOUT = 30.0
 #: Samples of a capture that only tells where the channels are.
 PROBE = 16
 
-#: How many bytes are received before progress is told.
-STEP = 1 << 22
+#: How many bytes are received before progress is told; fewer in a slow capture, where it is told after so many seconds.
+STEP, TELL = 1 << 22, 0.25
 
 #: Samples in one piece of a stream, unless told otherwise.
 CHUNK = 1 << 20
@@ -200,7 +201,7 @@ class SigrokDevice(Standalone):
         group: str | None = None,
         progress: Progress | None = None,
         timeout: Timeout = DEFAULT,
-    ) -> AsyncIterator[Capture]:
+    ) -> AsyncGenerator[Capture, None]:
         """Capture piece by piece, in memory that does not grow: ``async for t, data in device.stream(["D0"], 1e6): …``.
 
         To leave the loop before its end, use ``contextlib.aclosing`` (``closing`` where calls block): the capture goes
@@ -252,7 +253,7 @@ class SigrokDevice(Standalone):
     # How it is done
 
     def _use(self, method: str, timeout: Timeout) -> Use:
-        return Use(self.link.runtime, self._resource.lock, method, timeout, self.timeout)
+        return Use(self._runtime, self._resource.lock, method, timeout, self.timeout)
 
     async def _describe(self, timeout: Timeout) -> Description:
         async with self._use("show", timeout) as use:
@@ -292,7 +293,14 @@ class SigrokDevice(Standalone):
             if samplerate is not None:
                 raise ValueError("sigrok-cli sets a samplerate or the options of a channel group, not both")
             arguments = ["--driver", self._address.device, "--get", "samplerate"]
-            return float(await output_of(use.runtime, arguments, use.deadline))
+            text = await output_of(use.runtime, arguments, use.deadline)
+            try:
+                rate = float(text)
+            except ValueError:
+                rate = 0
+            if not 0 < rate < math.inf:
+                raise ProtocolError(f"{self.address}: expected its samplerate, got {text!r}", text.encode())
+            return rate
         if samplerate is None:
             return rates.fastest
         rates.check(samplerate)
@@ -340,6 +348,7 @@ class SigrokDevice(Standalone):
             header += byte
         if found[0] != len(plan.layout.analog):
             raise program.failure(f"expected {len(plan.layout.analog)} analog channels, got {found[0]}")
+        check_rate(program, plan.samplerate % 2**32, found[1])  # all that the header has room for
 
     async def _receive(
         self, program: Program, plan: Plan, samples: int, before: int, progress: Progress | None
@@ -347,13 +356,16 @@ class SigrokDevice(Standalone):
         """Receive so many samples, as bytes; at the end of the output, see whether it is a good one."""
         received = np.empty(samples * plan.size, np.uint8)
         filled = 0
+        step = STEP
+        if progress is not None:
+            step = min(step, plan.size * max(1, round(TELL * plan.samplerate)))
         with received.data as view:
             while filled < len(view):
-                wanted = min(len(view) - filled, STEP)
+                wanted = min(len(view) - filled, step)
                 arrived = await program.read_into(view[filled : filled + wanted])
                 filled += arrived
                 if progress is not None:
-                    await tell(self.link.runtime, progress, filled // plan.size, plan.num_samples)
+                    await tell(self._runtime, progress, filled // plan.size, plan.num_samples)
                 if arrived < wanted:
                     break
         whole = filled // plan.size
@@ -376,11 +388,18 @@ class SigrokDevice(Standalone):
                     whole = await in_thread(use.runtime, use.deadline, session_file.read, path)
                 except (FileNotFoundError, ProtocolError) as error:
                     raise program.failure(str(error)) from None
+                check_rate(program, plan.samplerate, whole.samplerate)
                 found = len(whole.t)
                 if (found < plan.num_samples and plan.exact) or not found:
                     raise program.failure(f"ended after {found} of {plan.num_samples} samples")
         data = {name: whole.data[name][: plan.num_samples] for name in plan.wanted}
         return Capture(data, plan.samplerate)
+
+
+def check_rate(program: Program, expected: float, rate: float) -> None:
+    """Raise an error unless the device says that it has sampled at the rate that the times are made of, or nothing."""
+    if rate not in (0, expected):
+        raise program.failure(f"expected samples at {expected:g} Hz, got them at {rate:g} Hz")
 
 
 __all__ = ["Capture", "Progress", "SigrokDevice", "SigrokError", "list_devices"]

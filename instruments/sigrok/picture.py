@@ -53,7 +53,7 @@ def plot(
 
     Raises:
         ImportError: matplotlib is not installed.
-        ValueError: there is nothing to draw.
+        ValueError: there is nothing to draw, or no such channel.
     """
     optional("matplotlib", "pictures need matplotlib: pip install sockio[demo]")
     from matplotlib.figure import Figure
@@ -61,6 +61,9 @@ def plot(
     names = list(data if channels is None else channels)
     if not names or not len(t):
         raise ValueError("there is nothing to draw: no channels, or no samples")
+    for name in names:
+        if name not in data:
+            raise ValueError(f"there is no channel {name!r} to draw; there are {', '.join(data)}")
     unit, scale = _unit(float(t[-1] - t[0]))
     kinds = _by_kind(records)
     lanes = len(names) + len(kinds)

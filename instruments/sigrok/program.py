@@ -173,7 +173,7 @@ class Program:
         """Return what it has written to its standard error so far."""
         size = os.fstat(self._errors.fileno()).st_size
         text = os.pread(self._errors.fileno(), size, 0).decode(errors="replace")
-        return "\n".join(line for line in text.splitlines() if not line.startswith(NOISE)).strip()
+        return "\n".join(line for line in text.splitlines() if not any(noise in line for noise in NOISE)).strip()
 
     async def _read_some(self, view: memoryview) -> int:
         if os.name != "posix":

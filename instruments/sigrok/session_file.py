@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import configparser
+import errno
+import lzma
 import re
 import zipfile
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +15,7 @@ import numpy as np
 from sockio.errors import ProtocolError
 
 from .capture import Capture
-from .codec import Layout, parse_rate, unpack_logic
+from .codec import Layout, check_logic, parse_rate, unpack_logic
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -27,6 +30,12 @@ VERSION = b"2"
 #: Samples in each file of the archive that is written.
 CHUNK = 1 << 22
 
+#: What reading a malformed archive ends with: some say which kind of compression or encryption it would take.
+MALFORMED = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, KeyError),
+    *(ValueError, NotImplementedError, RuntimeError, OverflowError),
+)
+
 
 def read(path: Path) -> Capture:
     """Read a session file.
@@ -36,7 +45,7 @@ def read(path: Path) -> Capture:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            device = _device(archive, path)
+            device = _device(archive)
             layout = _layout(device)
             rate = parse_rate(device.get("samplerate", "none"))
             data: dict[str, Array] = {}
@@ -46,15 +55,26 @@ def read(path: Path) -> Capture:
             for key, name in device.items():
                 if re.fullmatch(r"analog\d+", key):
                     data[name] = _samples(archive, f"analog-1-{key.removeprefix('analog')}", np.float32)
-    except (zipfile.BadZipFile, EOFError, KeyError) as error:
-        raise ProtocolError(f"{path}: no session file of sigrok, or not a whole one: {error}") from error
-    return Capture(data, rate)
+            return Capture(data, rate)
+    except (*MALFORMED, OSError) as error:
+        raise _malformed(path, error) from error
 
 
 def layout_of(path: Path) -> Layout:
     """Return which channels are where in a session file."""
-    with zipfile.ZipFile(path) as archive:
-        return _layout(_device(archive, path))
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _layout(_device(archive))
+    except (*MALFORMED, OSError) as error:
+        raise _malformed(path, error) from error
+
+
+def _malformed(path: Path, error: Exception) -> Exception:
+    if isinstance(error, OSError) and error.errno != errno.EINVAL:  # that is a place before the file's beginning
+        return error
+    if isinstance(error, ProtocolError):
+        return ProtocolError(f"{path}: {error}", error.data)
+    return ProtocolError(f"{path}: no session file of sigrok, or not a whole one: {error}")
 
 
 def write(path: Path, capture: Capture) -> None:
@@ -65,9 +85,7 @@ def write(path: Path, capture: Capture) -> None:
     """
     logic = {name: samples for name, samples in capture.data.items() if samples.dtype.kind != "f"}
     analog = {name: samples for name, samples in capture.data.items() if samples.dtype.kind == "f"}
-    for name, samples in logic.items():
-        if len(samples) and not (samples.min() >= 0 and samples.max() <= 1):
-            raise ValueError(f"channel {name!r} must be 0 and 1 for a logic channel")
+    check_logic(logic)
     unit = max(1, (len(logic) + 7) // 8)
     lines = ["[global]", "sigrok version=0.5.2", "", "[device 1]"]
     if logic:
@@ -102,30 +120,33 @@ def _pack(channels: list[Array], unit: int) -> Array:
     return packed
 
 
-def _device(archive: zipfile.ZipFile, path: Path) -> dict[str, str]:
+def _device(archive: zipfile.ZipFile) -> dict[str, str]:
     """Return what the archive says of its device."""
     try:
         version, metadata = archive.read("version").strip(), archive.read("metadata").decode()
     except (KeyError, UnicodeDecodeError) as error:
-        raise ProtocolError(f"{path}: no session file of sigrok: {error}") from error
+        raise ProtocolError(f"no session file of sigrok: {error}") from error
     if version != VERSION:
-        raise ProtocolError(f"{path}: expected version 2 of session files, got {version!r}", version)
+        raise ProtocolError(f"expected version 2 of session files, got {version!r}", version)
     parser = configparser.RawConfigParser(delimiters=("=",), strict=False)
     try:
         parser.read_string(metadata)
         return dict(parser["device 1"])
     except (configparser.Error, KeyError) as error:
-        raise ProtocolError(f"{path}: malformed metadata: {error}", metadata.encode()) from error
+        raise ProtocolError(f"malformed metadata: {error}", metadata.encode()) from error
 
 
 def _layout(device: dict[str, str]) -> Layout:
+    bits = [(name, int(key[5:]) - 1) for key, name in device.items() if re.fullmatch(r"probe[0-9]{1,9}", key)]
+    analog = tuple(name for key, name in device.items() if re.fullmatch(r"analog\d+", key))
     try:
-        logic = {name: int(key[5:]) - 1 for key, name in device.items() if re.fullmatch(r"probe\d+", key)}
-        analog = tuple(name for key, name in device.items() if re.fullmatch(r"analog\d+", key))
         unit = int(device.get("unitsize", 0))
     except ValueError as error:
         raise ProtocolError(f"malformed metadata of a session file: {error}") from error
-    if logic and not 0 <= max(logic.values()) < 8 * unit:
+    logic = dict(bits)
+    if len({*logic, *analog}) < len(bits) + len(analog):
+        raise ProtocolError(f"a session file with two channels of one name: {[*(name for name, _ in bits), *analog]}")
+    if logic and not 0 <= min(logic.values()) <= max(logic.values()) < 8 * unit:
         raise ProtocolError(f"a session file with channels {list(logic)} in samples of {unit} bytes")
     return Layout(logic, analog, unit)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from sockio.errors import ProtocolError
 
 from .capture import Capture
-from .codec import parse_rate
+from .codec import check_logic, parse_rate
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12, "fs": 1e-15}
 
+#: The longest variable that is read, in bits: as long as every implementation takes them (4.3.1).
+LONGEST = 65536
+
+#: More samples than that from the beginning of time cannot be counted in floating point.
+MOST = 2**53
+
 #: Characters of the short names of variables: all that can be printed.
 FIRST, COUNT = 33, 94
 
@@ -33,11 +40,13 @@ class Variable:
 
     Args:
         name: of the channel.
+        scope: the modules that it is in.
         size: in bits; 0 for a real number.
     """
 
-    def __init__(self, name: str, size: int) -> None:
+    def __init__(self, name: str, scope: str, size: int) -> None:
         self.name = name
+        self.scope = scope
         self.size = size
         self.times: list[int] = []
         self.values: list[Any] = []
@@ -55,6 +64,7 @@ class Reader:
         self._words = words
         self._unknown = unknown
         self.variables: dict[str, Variable] = {}
+        self._scopes: list[str] = []
         self.timescale = 1e-9
         self.comments: list[str] = []
         self.times: list[int] = []
@@ -73,6 +83,10 @@ class Reader:
                 self._change(next(self._words, ""), word[1:], time, word[0] in "rR")
             else:
                 self._change(word[1:], word[0], time, False)
+        names = Counter(variable.name for variable in self.variables.values())
+        for variable in self.variables.values():
+            if names[variable.name] > 1 and variable.scope:
+                variable.name = f"{variable.scope}.{variable.name}"
 
     def _section(self, keyword: str) -> list[str]:
         section: list[str] = []
@@ -91,14 +105,21 @@ class Reader:
                 raise ProtocolError(f"expected a timescale such as 1 ns, got {' '.join(words)!r}")
             self.timescale = int(match[1]) * UNITS[match[2]]
         elif keyword == "$var":
-            if len(words) < 4 or not words[1].isdigit():
+            if len(words) < 4 or re.fullmatch("[0-9]{1,5}", words[1]) is None or not 0 < int(words[1]) <= LONGEST:
                 raise ProtocolError(f"expected a variable's type, size, code and name, got {' '.join(words)!r}")
-            size = 0 if words[0] == "real" else int(words[1])
-            self.variables.setdefault(words[2], Variable(words[3], size))
+            size = 0 if words[0] in ("real", "realtime") else int(words[1])
+            # Which bits they are follows the name of some, with or without a space: "bus [3:0]" and "bus [3]".
+            name = re.sub(r" ?\[-?\d+:-?\d+\]$", "", " ".join(words[3:]))
+            name = re.sub(r" (\[-?\d+\])$", r"\1", name)
+            self.variables.setdefault(words[2], Variable(name, ".".join(self._scopes), size))
+        elif keyword == "$scope":
+            self._scopes.append(words[-1] if words else "")
+        elif keyword == "$upscope" and self._scopes:
+            self._scopes.pop()
 
     @staticmethod
     def _number(word: str) -> int:
-        if not word[1:].isdigit():
+        if re.fullmatch("#[0-9]{1,18}", word) is None:
             raise ProtocolError(f"expected a time, got {word!r}")
         return int(word[1:])
 
@@ -133,16 +154,20 @@ def read(path: Path, samplerate: float | None = None, unknown: int | None = None
     Args:
         path: of the file.
         samplerate: of the capture, in hertz. None for that which a comment of sigrok tells, otherwise the lowest at
-            which every change falls on a sample.
+            which every change falls on a sample. At one that is too low, changes are lost between samples.
         unknown: 0 or 1, what the values x and z are read as; None refuses a file that has them.
 
     Returns:
         The capture from the first time in the file to the last. A variable of several bits is several channels,
-        ``name.0`` being the lowest bit. A variable that is said nothing of at first is taken for *unknown*.
+        ``name.0`` being the lowest bit. A variable that is said nothing of at first is taken for *unknown*. Variables
+        of one name in several modules have these in front, ``top.counter.clock``.
 
     Raises:
-        ProtocolError: the file is malformed.
+        ValueError: there is no such samplerate.
+        ProtocolError: the file is malformed, or too long for this samplerate.
     """
+    if samplerate is not None and not 0 < samplerate < math.inf:
+        raise ValueError(f"samplerate must be hertz, more than 0, not {samplerate!r}")
     with open(path, encoding="utf-8", errors="replace") as file:
         reader = Reader((word for line in file for word in line.split()), unknown)
         try:
@@ -156,20 +181,32 @@ def read(path: Path, samplerate: float | None = None, unknown: int | None = None
         raise ProtocolError(f"{path}: time goes backwards")
     rate = samplerate or _samplerate(reader, times)
     ticks = rate * reader.timescale
+    if times[-1] * ticks > MOST:
+        raise _too_long(path, rate)
     start, stop = round(times[0] * ticks), round(times[-1] * ticks)
     # What changes at the last time is a sample as well, unless that only says where the capture ends.
     stop += any(variable.times and variable.times[-1] == times[-1] for variable in reader.variables.values())
     data: dict[str, Array] = {}
-    for variable in reader.variables.values():
-        data.update(_sampled(variable, ticks, start, stop, unknown, path))
-    return Capture(data, rate, start)
+    try:
+        for variable in reader.variables.values():
+            for name, samples in _sampled(variable, ticks, start, stop, unknown, path).items():
+                if name in data:
+                    raise ProtocolError(f"{path}: two variables are called {name!r}")
+                data[name] = samples
+        return Capture(data, rate, start)
+    except MemoryError:
+        raise _too_long(path, rate) from None
+
+
+def _too_long(path: Path, rate: float) -> ProtocolError:
+    return ProtocolError(f"{path}: too many samples at {rate:g} Hz: give a lower rate, samplerate=")
 
 
 def _samplerate(reader: Reader, times: Array) -> float:
     for comment in reader.comments:
-        match = re.search(r"at ([\d.]+ [kMG]?Hz)", comment)
-        if match is not None:
-            return parse_rate(match[1])
+        match = re.match(r"Acquisition .*\bat ([0-9]+(?:\.[0-9]+)? [kMG]?Hz)", comment)
+        if match is not None and (rate := parse_rate(match[1])):
+            return rate
     step = math.gcd(*np.diff(times).tolist()) or 1
     return 1 / (step * reader.timescale)
 
@@ -179,7 +216,10 @@ def _sampled(
 ) -> dict[str, Array]:
     """Return the samples of a variable, by channel."""
     changes = np.rint(np.array(variable.times, dtype=np.float64) * ticks).astype(np.int64)
-    values = np.array(variable.values, dtype=object if variable.size > 1 else np.float32 if not variable.size else int)
+    changes = np.maximum(changes, start)  # what is said before the first time is so at the first time
+    with np.errstate(over="ignore"):
+        kind = object if variable.size > 1 else np.float32 if not variable.size else int
+        values = np.array(variable.values, dtype=kind)
     if not len(changes) or changes[0] > start:
         if unknown is None and variable.size:
             raise ProtocolError(f"{path}: {variable.name!r} has no value at first: say what to take, unknown=0")
@@ -198,7 +238,12 @@ def _sampled(
 
 
 def write(path: Path, capture: Capture) -> None:
-    """Write a Value Change Dump: integers 0 and 1 as wires, floats as real numbers."""
+    """Write a Value Change Dump: integers 0 and 1 as wires, floats as real numbers.
+
+    Raises:
+        ValueError: a channel of integers with something else than 0 and 1.
+    """
+    check_logic({name: samples for name, samples in capture.data.items() if samples.dtype.kind != "f"})
     scale, unit = _timescale(capture.samplerate)
     codes = {name: _code(number) for number, name in enumerate(capture.data)}
     end = capture.start + len(capture.t)

@@ -65,8 +65,11 @@ class ModbusProtocol:
     def _wait_for_more(self) -> bool:
         """Return whether more comes soon."""
         before = len(self._received)
-        with gevent.Timeout(SILENCE, False):
-            self._received += self._transport.read1(self._channel, CHUNK)
+        try:
+            with gevent.Timeout(SILENCE):
+                self._received += self._transport.read1(self._channel, CHUNK)
+        except gevent.Timeout:
+            pass
         return len(self._received) > before
 
     def _frame(self, head: bytes, unit: int, pdu: bytes, garbled: bool) -> bytes:
@@ -90,7 +93,7 @@ class ModbusProtocol:
         if fault == "transaction":
             stale = bytes(byte ^ 0x5A for byte in head[:2]) + head[2:]
             self._send(self._frame(stale, unit, answer[:-1] + bytes([answer[-1] ^ 0xFF]), False))
-        self._send(self._frame(head, unit + (fault == "unit"), answer, fault == "garbled"))
+        self._send(self._frame(head, unit + (fault == "unit") & 0xFF, answer, fault == "garbled"))
 
     def _send(self, data: bytes) -> None:
         view = memoryview(data)

@@ -16,8 +16,8 @@ from ..can import (
     CanBusOffError,
     CanFilter,
     CanMessage,
-    DataMessage,
     Database,
+    DataMessage,
     DdpMessage,
     ErrorMessage,
     GctDecoder,
@@ -88,6 +88,7 @@ if TYPE_CHECKING:
             *,
             on_error: Callable[[CanBusError], Any] | None = None,
             resolve_futures: Literal[True] = True,
+            **options: Any,
         ) -> Self: ...
         @overload
         def __new__(  # type: ignore[misc]
@@ -97,6 +98,7 @@ if TYPE_CHECKING:
             *,
             on_error: Callable[[CanBusError], Any] | None = None,
             resolve_futures: Literal[False],
+            **options: Any,
         ) -> FuturesCanBus: ...
         def __new__(cls, *args: Any, **kwargs: Any) -> Any: ...
 
@@ -137,7 +139,8 @@ if TYPE_CHECKING:
             ...
 
         def disconnect(self) -> None:
-            """Close the bus, which others may share. Receivers end; the next call opens it again."""
+            """Close the bus, which others may share. Receivers end; the next call opens it again, and they can go
+            on."""
             ...
 
         def drop(self) -> None:
@@ -199,7 +202,8 @@ if TYPE_CHECKING:
         """Commands to the nodes of a bus, and their answers (GCT protocol).
 
         Answers name no request. Requests that could take each other's answers wait for one another; after one that
-        failed the next such one waits until no late answer can come, 0.1 s, which are not counted in its timeout.
+        failed the next such one waits until no late answer can come: until the time of the failed one would be up, and
+        0.1 s at least, which are not counted in its timeout. That is so also after a DDP request to all nodes.
 
         Args:
             bus: a `CanBus`, or the resource string of one.
@@ -509,6 +513,7 @@ if TYPE_CHECKING:
             timeout: Timeout = DEFAULT,
             *,
             on_error: Callable[[CanBusError], Any] | None = None,
+            **options: Any,
         ) -> None: ...
 
         @property
@@ -548,7 +553,8 @@ if TYPE_CHECKING:
             ...
 
         def disconnect(self) -> Future[None]:
-            """Close the bus, which others may share. Receivers end; the next call opens it again."""
+            """Close the bus, which others may share. Receivers end; the next call opens it again, and they can go
+            on."""
             ...
 
         def drop(self) -> Future[None]:

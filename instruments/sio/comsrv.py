@@ -76,7 +76,7 @@ if TYPE_CHECKING:
             """Return the human interface devices.
 
             Raises:
-                ImportError: the hidapi package is missing (``pip install sockio[hid]``).
+                ImportError: on other systems than Linux, the hidapi package is missing (``pip install sockio[hid]``).
             """
             ...
 
@@ -148,7 +148,7 @@ if TYPE_CHECKING:
             """Return the human interface devices.
 
             Raises:
-                ImportError: the hidapi package is missing (``pip install sockio[hid]``).
+                ImportError: on other systems than Linux, the hidapi package is missing (``pip install sockio[hid]``).
             """
             ...
 

@@ -512,10 +512,11 @@ if TYPE_CHECKING:
         device answers with is raised as a `ModbusError`, which names its code.
 
         A call that fails leaves the connection untrusted. Over TCP it is made again, and answers are told apart by
-        their transaction numbers: late ones are dropped. On a line it must have been silent for the stream's ``quiet``
-        time before the next request, which has to be longer than the slowest answer takes: 0.1 s, unless the resource
-        string says otherwise (``serial:///dev/ttyUSB0?baudrate=19200&quiet=0.5``). Between frames there are at least
-        3.5 characters of silence.
+        their transaction numbers: late ones are dropped. A line must have been silent for 0.1 s before the next
+        request, and the unit that did not answer is not asked again until its *timeout* has passed since it was asked,
+        and 1 s since it was given up; that is not counted in the timeout of the next call. If the resource string has a
+        ``quiet`` time (``serial:///dev/ttyUSB0?baudrate=19200&quiet=0.5``), the line must have been silent for that
+        long instead. Between frames there are at least 3.5 characters of silence.
 
         Args:
             address: a resource string: ``modbus::tcp::192.168.1.20:502::1``,
@@ -524,7 +525,8 @@ if TYPE_CHECKING:
                 what calls give is then what it is for that.
             protocol: "tcp" or "rtu", for an address that does not say so; "rtu" without it.
             station_address: the unit, 0 to 255, for an address that does not say so; 1 without it.
-            timeout: seconds for a call: waiting for the lock, connecting, sending and receiving. None for no limit.
+            timeout: seconds for a call: waiting for the lock, connecting, sending and receiving; no answer takes
+                longer. None for no limit.
             broadcast: requests are for all units, and nobody answers them: only writes can be done. By default that is
                 so for unit 0 over RTU; over TCP, 0 is the device itself, unless a gateway makes a broadcast of it.
 

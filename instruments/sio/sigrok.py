@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from ..sigrok import Annotation, Capture, SigrokError, load, plot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
     from concurrent.futures import Future
 
     from numpy.typing import NDArray
@@ -175,7 +175,7 @@ if TYPE_CHECKING:
             group: str | None = None,
             progress: Progress | None = None,
             timeout: Timeout = DEFAULT,
-        ) -> Iterator[Capture]:
+        ) -> Generator[Capture, None, None]:
             """Capture piece by piece, in memory that does not grow: ``async for t, data in device.stream(["D0"], 1e6):
             …``.
 
@@ -279,7 +279,7 @@ if TYPE_CHECKING:
             group: str | None = None,
             progress: Progress | None = None,
             timeout: Timeout = DEFAULT,
-        ) -> Iterator[Capture]:
+        ) -> Generator[Capture, None, None]:
             """Capture piece by piece, in memory that does not grow: ``async for t, data in device.stream(["D0"], 1e6):
             …``.
 

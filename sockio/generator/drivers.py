@@ -70,6 +70,7 @@ ORIGINS = {
     "CoroutineConnection": ("instruments.connections", "CoroutineConnection"),
     "Driver": ("instruments.base", "Driver"),
     "Future": ("concurrent.futures", "Future"),
+    "Generator": ("collections.abc", "Generator"),
     "Iterator": ("collections.abc", "Iterator"),
     "Literal": ("typing", "Literal"),
     "Self": ("typing_extensions", "Self"),
@@ -199,7 +200,8 @@ class Writer:
         if decorators == ("asynccontextmanager",) and iterated:
             returns, decorators = f"AbstractContextManager[{iterated[1]}]", ()
         elif member.is_async and iterated and not decorators:
-            returns = f"Iterator[{iterated[1]}]"
+            is_generator = returns.startswith("AsyncGenerator")  # which can be closed
+            returns = f"Generator[{iterated[1]}, None, None]" if is_generator else f"Iterator[{iterated[1]}]"
         elif member.is_async or decorators == ("operation",):
             returns, decorators = (awaited[1] if awaited and not member.is_async else returns), ()
             if name in ENTERED:

@@ -143,7 +143,7 @@ def snippets(document: str) -> list[str]:
 #: What documents say, all of it in the order in which it is read; of the README what is about resource strings.
 DOCUMENTS = {
     "docs/scpi.md": "\n".join(snippets("docs/scpi.md")),
-    "README.md": "\n".join(block for block in snippets("README.md") if "from instruments.sio" in block),
+    "README.md": "\n".join(block for block in snippets("README.md") if "from instruments.sio.scpi" in block),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from instruments.can import (
     CanBus,
+    CanBusError,
     DdpMessage,
     GctCanBus,
     GctDecoder,
@@ -252,3 +254,73 @@ def test_messages_of_every_kind_are_sent_and_received(flavour: Flavour) -> None:
             flavour.call(bus.send, message)
         assert flavour.collect(receiver, len(sent)) == sent
         assert (receiver.lost, receiver.dropped) == (0, 0)
+
+
+class Slow:
+    """Answers the first DDP request late, and each with what it was asked."""
+
+    def __init__(self, seconds: float) -> None:
+        self.requests: list[GctMessage] = []
+        self._seconds = seconds
+
+    def __call__(self, message: GctMessage) -> list[GctMessage]:
+        assert isinstance(message, DdpMessage)
+        self.requests.append(message)
+        if len(self.requests) == 1:
+            time.sleep(self._seconds)
+        return [DdpMessage(0x10, message.src, b"\x01" + message.data[1:], 2)]
+
+
+@pytest.mark.parametrize("library", ["asyncio", "trio"])
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_cancelled_request_leaves_its_answer_to_nobody(library: str, interrupted: bool) -> None:
+    """It had two seconds, so its answer may come after much more than 0.1 s; also if the wait for that is cancelled."""
+    import asyncio
+
+    import trio
+
+    name = channel()
+
+    async def give_up(seconds: float, bus: GctCanBus, data: bytes) -> None:
+        if library == "trio":
+            with trio.move_on_after(seconds):
+                await bus.ddp_request(1, 0x7E, 0x10, data, 2.0)
+        else:
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(bus.ddp_request(1, 0x7E, 0x10, data, 2.0), seconds)
+
+    async def main() -> None:
+        bus = await GctCanBus(f"can::virtual::{name}").connect()
+        await give_up(0.1, bus, b"first")
+        if interrupted:
+            await give_up(0.1, bus, b"never sent")
+        assert await bus.ddp_request(1, 0x7E, 0x10, b"second", 2.0) == b"\x01second"
+        await bus.disconnect()
+
+    slow = Slow(0.4)
+    with virtual(name) as other, Node(other, answering(slow)):
+        trio.run(main) if library == "trio" else asyncio.run(main())
+    assert len(slow.requests) == 2
+
+
+def test_a_request_to_all_nodes_leaves_the_answers_to_others_alone(flavour: Flavour) -> None:
+    """Both wait for a DDP message from node 0x10, and only the second one to be asked is answered late."""
+    name = channel()
+    with virtual(name) as other, Node(other, answering(Slow(0.2))) as node:
+        bus = flavour.make(GctCanBus, f"can::virtual::{name}")
+        flavour.call(bus.connect)
+        to_all = flavour.actor().start(bus.ddp_request, 1, 0x7E, 0x7F, b"all", 5.0)
+        until(lambda: node.received)
+        assert flavour.call(bus.ddp_request, 1, 0x7E, 0x10, b"one", 5.0) == b"\x01one"
+        assert to_all.result(20) == b"\x01all"
+        flavour.call(bus.disconnect)
+
+
+def test_a_bus_that_is_not_there_is_waited_for_once(flavour: Flavour) -> None:
+    """Nothing has been sent, so no answer has to be waited out."""
+    bus = flavour.make(GctCanBus, "can::socket::nosuchcan")
+    began = time.monotonic()
+    for _ in range(2):
+        with pytest.raises(CanBusError):
+            flavour.call(bus.ddp_request, 1, 0x7E, 0x10, b"", 15.0)
+    assert time.monotonic() - began < 14

@@ -5,24 +5,31 @@ from __future__ import annotations
 import asyncio
 import os
 import pickle
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import trio
 
-from instruments import sio
-from instruments.hid import HidDevice, HidDeviceInfo, NotPluggedInError, enumerate_hid_devices
+from instruments import hid_nodes, sio
+from instruments.hid import HidDevice, HidDeviceInfo, NotPluggedInError, enumerate_hid_devices, hidapi, hidraw
+from instruments.hid import connection as hid_connection
 from instruments.hid.address import HidPath, address_of
-from instruments.hid.connection import find
-from instruments.hid.hidraw import Node, nodes
+from instruments.hid.connection import HidConnection, find
+from instruments.hid.handle import Handle
+from instruments.hid_nodes import Node, hidraw_nodes
+from sockio.errors import ConnectionTimeoutError
 from sockio.resource import HIDAddress, parse
+from sockio.runtimes import blocking
 from tests.instruments.pipe_flavours import FLAVOURS, Flavour
 
-ONE = Node("/dev/hidraw0", HidDeviceInfo(0x1209, 1, "sockio", "lab", "A1"))
-SAME = Node("/dev/hidraw1", HidDeviceInfo(0x1209, 1, "sockio", "lab", "A1"))
-TWIN = Node("/dev/hidraw2", HidDeviceInfo(0x1209, 1, "sockio", "lab", "A2"))
-OTHER = Node("/dev/hidraw3", HidDeviceInfo(0x0483, 0x5750, None, None, None))
+ONE = Node("/dev/hidraw0", HidDeviceInfo(0x1209, 1, "sockio", "lab", "A1"), "1-1")
+SAME = Node("/dev/hidraw1", HidDeviceInfo(0x1209, 1, "sockio", "lab", "A1"), "1-1")
+TWIN = Node("/dev/hidraw2", HidDeviceInfo(0x1209, 1, "sockio", "lab", "A2"), "1-2")
+OTHER = Node("/dev/hidraw3", HidDeviceInfo(0x0483, 0x5750, None, None, None), "1-3")
+LIKEWISE = Node("/dev/hidraw4", HidDeviceInfo(0x0483, 0x5750, None, None, None), "1-4")
 
 
 @pytest.fixture(params=FLAVOURS, ids=lambda flavour: flavour.name)
@@ -90,12 +97,15 @@ def test_which_one_is_meant() -> None:
         find(HIDAddress(0x1209, 2), there)
     assert isinstance(caught.value, ConnectionError)
     assert isinstance(caught.value, FileNotFoundError)
+    with pytest.raises(OSError, match=r"give the path: there are /dev/hidraw3 .*/dev/hidraw4"):
+        find(HIDAddress(0x0483, 0x5750), [OTHER, LIKEWISE])
+    assert find(HidPath("/dev/hidraw4"), [OTHER, LIKEWISE]) is LIKEWISE
     with pytest.raises(NotPluggedInError, match="none at all"):
         find(HIDAddress(0x1209, 2), [])
 
 
 def test_devices_are_read_from_the_kernels_tree(tmp_path: Path) -> None:
-    """A USB device of two interfaces, a Bluetooth one, and one that is being unplugged."""
+    """A USB device of two interfaces, Bluetooth ones, one of them on a USB adapter, and one that is being unplugged."""
     usb = tmp_path / "devices/usb1/1-1"
     folder = tmp_path / "class"
     folder.mkdir()
@@ -106,14 +116,21 @@ def test_devices_are_read_from_the_kernels_tree(tmp_path: Path) -> None:
         make(folder, f"hidraw{number}", device)
     for name, text in {"idVendor": "0483", "manufacturer": "ACME ", "product": "Meter", "serial": "SN1"}.items():
         (usb / name).write_text(f"{text}\n")
-    bluetooth = tmp_path / "devices/virtual/0005:054C:0268.0003"
-    bluetooth.mkdir(parents=True)
-    (bluetooth / "uevent").write_text("HID_ID=0005:0000054C:00000268\nHID_NAME=Pad\nHID_UNIQ=00:11\n")
-    make(folder, "hidraw10", bluetooth)
+    pads = ["devices/virtual/0005:054C:0268.0003", "devices/usb1/1-1/1-1:1.2/bluetooth/hci0/0005:054C:0268.0004"]
+    for number, place in zip((10, 11), pads, strict=True):
+        bluetooth = tmp_path / place
+        bluetooth.mkdir(parents=True)
+        (bluetooth / "uevent").write_text("HID_ID=0005:0000054C:00000268\nHID_NAME=Pad\nHID_UNIQ=00:11\n")
+        make(folder, f"hidraw{number}", bluetooth)
     make(folder, "hidraw2", tmp_path / "devices/gone")
     meter = HidDeviceInfo(0x0483, 0x5750, "ACME", "Meter", "SN1")
     pad = HidDeviceInfo(0x054C, 0x0268, None, "Pad", "00:11")
-    assert nodes(folder) == [Node("/dev/hidraw0", meter), Node("/dev/hidraw1", meter), Node("/dev/hidraw10", pad)]
+    assert hidraw_nodes(folder) == [
+        Node("/dev/hidraw0", meter, str(usb)),
+        Node("/dev/hidraw1", meter, str(usb)),
+        Node("/dev/hidraw10", pad, str(tmp_path / pads[0])),
+        Node("/dev/hidraw11", pad, str(tmp_path / pads[1])),
+    ]
 
 
 def make(folder: Path, name: str, device: Path) -> None:
@@ -142,4 +159,78 @@ def test_enumeration_on_every_flavour() -> None:
     found = asyncio.run(enumerate_hid_devices())
     assert trio.run(enumerate_hid_devices) == found
     assert sio.enumerate_hid_devices() == found
+    assert sio.ComSrv().list_hid_devices() == found
     assert all(isinstance(info, HidDeviceInfo) for info in found)
+    with pytest.raises(ValueError, match="timeout"):
+        sio.enumerate_hid_devices(timeout=-1)
+
+
+def test_each_device_is_listed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One with two interfaces is one, two of a kind are two. All ways of asking give the same, without any package."""
+    monkeypatch.setattr(hid_nodes, "has_hidraw", lambda: True)
+    monkeypatch.setattr(hid_nodes, "hidraw_nodes", lambda: [ONE, SAME, OTHER, LIKEWISE])
+    monkeypatch.setitem(sys.modules, "hid", None)  # as if it were not installed
+    assert sio.enumerate_hid_devices() == [ONE.info, OTHER.info, OTHER.info]
+    assert sio.ComSrv().list_hid_devices() == [ONE.info, OTHER.info, OTHER.info]
+
+
+def test_enumeration_takes_too_long(flavour: Flavour, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hid_nodes, "has_hidraw", lambda: False)
+    go_on = threading.Event()
+    monkeypatch.setattr(hid_nodes, "hid_devices", lambda: go_on.wait(20))
+    function = enumerate_hid_devices if flavour.is_async else sio.enumerate_hid_devices
+    with pytest.raises(ConnectionTimeoutError, match=r"listing HID devices timed out after 0\.1 s"):
+        flavour.call(function, timeout=0.1)
+    go_on.set()
+
+
+def test_unplugged_before_it_is_opened(tmp_path: Path) -> None:
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(ConnectionError, match="unplugged"):
+        hidraw.HidrawDevice(Node(str(tmp_path / "hidraw0"), ONE.info, ""))
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(OSError, match="Inappropriate ioctl"):
+        hidraw.HidrawDevice(Node(str(tmp_path / "fifo"), ONE.info, ""))
+    assert os.listdir("/proc/self/fd") == before
+
+
+class Late(Handle):
+    """What is opened slowly, as hidapi may do it."""
+
+    info = ONE.info
+    reports = None
+    go_on = threading.Event()
+    released = threading.Event()
+
+    def __init__(self, node: Node) -> None:
+        super().__init__()
+        assert self.go_on.wait(20)
+
+    async def read(self, runtime: object, deadline: float | None) -> bytes:
+        raise NotImplementedError
+
+    def write(self, data: bytes) -> None:
+        raise NotImplementedError
+
+    def get_feature(self, number: int, size: int) -> bytes:
+        raise NotImplementedError
+
+    def send_feature(self, data: bytes) -> None:
+        raise NotImplementedError
+
+    def is_there(self) -> bool:
+        return True
+
+    def _release(self) -> None:
+        self.released.set()
+
+
+def test_what_is_opened_too_late_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hidapi, "HidapiDevice", Late)
+    monkeypatch.setattr(hid_connection, "hidapi_nodes", lambda: [ONE])
+    connection = HidConnection(HIDAddress(0x1209, 1), blocking.runtime, "hidapi")
+    with pytest.raises(ConnectionTimeoutError, match=r"hid::1209:0001: open timed out after 0\.1 s"):
+        blocking.run(connection.open(0.1))
+    Late.go_on.set()
+    assert Late.released.wait(20)
+    assert not connection.connected()

@@ -238,6 +238,10 @@ def test_an_exception_over_rtu_is_taken_with_its_crc() -> None:
     assert buffer.take_all() == b"\x55"
 
 
+#: No coil can be that.
+TWO: Any = [2]
+
+
 @pytest.mark.parametrize(
     ("make", "complaint"),
     [
@@ -249,7 +253,7 @@ def test_an_exception_over_rtu_is_taken_with_its_crc() -> None:
         (lambda: requests.read_registers(3, 65535, 2), "the last address is 65535: 2 from 65535 on are too many"),
         (lambda: requests.write_coils(0, [True] * 1969), "count must be 1 to 1968, not 1969"),
         (lambda: requests.write_coils(0, []), "count must be 1 to 1968, not 0"),
-        (lambda: requests.write_coils(0, [2]), "a coil must be True or False, not 2"),
+        (lambda: requests.write_coils(0, TWO), "a coil must be True or False, not 2"),
         (lambda: requests.write_registers(0, [0] * 124), "count must be 1 to 123, not 124"),
         (lambda: requests.write_registers(0, [65536]), "value must be 0 to 65535, not 65536"),
         (lambda: requests.write_register(0, -1), "value must be 0 to 65535, not -1"),

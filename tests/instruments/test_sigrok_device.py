@@ -24,7 +24,7 @@ import trio
 from instruments import sio
 from instruments.sigrok import Capture, SigrokDevice, SigrokError, list_devices
 from instruments.sio import sigrok as blocking_sigrok
-from sockio.errors import ConnectionTimeoutError
+from sockio.errors import ConnectionTimeoutError, ProtocolError
 from tests.instruments.pipe_flavours import FLAVOURS, Flavour, until
 
 LOGIC = [f"D{number}" for number in range(8)]
@@ -240,6 +240,15 @@ def test_progress(flavour: Flavour) -> None:
     assert told == [(2**22, count), (count, count)]
 
 
+@needs_sigrok
+@pytest.mark.parametrize("channel", ["D0", "A0"])
+def test_progress_of_a_slow_capture(device: Any, channel: str) -> None:
+    """Not at its end alone."""
+    told: list[int] = []
+    device.read([channel], 1000, num_samples=1000, progress=lambda received, _: told.append(received))
+    assert told == [250, 500, 750, 1000]
+
+
 # Streams
 
 
@@ -439,6 +448,26 @@ def test_no_wav(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program(tmp_path, monkeypatch, "echo A0: 1.0 V DC, and so on and so on")
     with pytest.raises(SigrokError, match="expected a WAV file"):
         sio.SigrokDevice("demo").read(["A0"], 1e6, num_samples=7)
+
+
+@needs_sigrok
+@pytest.mark.parametrize("channels", [["A0"], ["D0", "A0"]])
+def test_another_samplerate_than_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channels: list[str]
+) -> None:
+    """The times would be wrong."""
+    real = shutil.which("sigrok-cli")
+    program(tmp_path, monkeypatch, f'exec {real} $(echo "$@" | sed s/samplerate=1000000/samplerate=500000/)')
+    with pytest.raises(SigrokError, match=r"expected samples at 1e\+06 Hz, got them at 500000 Hz"):
+        sio.SigrokDevice("demo").read(channels, 1e6, num_samples=100)
+
+
+@needs_sigrok
+@pytest.mark.parametrize("answer", ["", "fast", "0", "nan"])
+def test_no_samplerate_from_the_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+    program(tmp_path, monkeypatch, f"echo {answer}")
+    with pytest.raises(ProtocolError, match="sigrok::demo: expected its samplerate, got"):
+        sio.SigrokDevice("demo").read(LOGIC, num_samples=1, group="Logic", options={"pattern": "random"})
 
 
 @needs_sigrok

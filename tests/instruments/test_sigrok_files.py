@@ -184,11 +184,62 @@ def test_unknown_values(tmp_path: Path) -> None:
         (HEAD + "#0 rabc #", "expected a real number"),
         (HEAD + '#0 0! b0 " r0 #\n#5 1!\n#3 0!', "goes backwards"),
         (HEAD + "#0 b1", "expected a change of a variable"),
+        (HEAD + "#² 1!", "expected a time, got '#²'"),
+        (HEAD + "#" + "9" * 5000, "expected a time"),
+        ("$var wire ² ! a $end #0 1!", "expected a variable"),
+        ("$var wire 999999999 ! a $end #0 1!", "expected a variable"),
+        ("$var wire 0 ! a $end #0 1!", "expected a variable"),
+        ('$var wire 1 ! a $end $var wire 1 " a $end #0 0! 1"', "two variables are called 'a'"),
+        ('$var wire 2 ! a $end $var wire 1 " a.1 $end #0 b0 ! 1"', "two variables are called 'a.1'"),
+        (HEAD + '#0 0! b0 " r0 #\n#1 1!\n#1000000000000000', "too many samples at .* Hz: give a lower rate"),
+        (HEAD + '#0 0! b0 " r0 #\n#1 1!\n#999999999999999999', "too many samples at .* Hz: give a lower rate"),
     ],
 )
 def test_malformed_dumps(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ProtocolError, match=message):
         load(written(tmp_path, text))
+
+
+def test_what_is_said_before_the_first_time(tmp_path: Path) -> None:
+    """It is so when the time begins."""
+    text = '$timescale 1 us $end $var wire 1 ! a $end $var wire 1 " b $end 0! 1" #5 1! #8 0" #10'
+    capture = vcd.read(written(tmp_path, text), samplerate=1e6)
+    assert capture.start == 5
+    assert {name: samples.tolist() for name, samples in capture.data.items()} == {"a": [1] * 5, "b": [1, 1, 1, 0, 0]}
+    np.testing.assert_allclose(capture.t, np.arange(5, 10) / 1e6)
+
+
+def test_variables_of_one_name(tmp_path: Path) -> None:
+    """Each module has its clock; some programs write a bus bit by bit, or how its bits are numbered."""
+    text = """$timescale 1 ns $end
+        $scope module top $end $var wire 1 ! clock $end
+        $scope module counter $end $var wire 1 " clock $end $var reg 2 # bus [1:0] $end $upscope $end
+        $var wire 1 $ out [0] $end $var wire 1 % out [1] $end $var realtime 64 & t $end $upscope $end
+        #0 0! 1" b10 # 1$ 0% r1.5 & #1 1! r2e39 & #2"""
+    data = vcd.read(written(tmp_path, text)).data
+    assert {name: samples.tolist() for name, samples in data.items()} == {
+        "top.clock": [0, 1],
+        "top.counter.clock": [1, 1],
+        "bus.0": [0, 0],
+        "bus.1": [1, 1],
+        "out[0]": [1, 1],
+        "out[1]": [0, 0],
+        "t": [1.5, np.inf],
+    }
+
+
+@pytest.mark.parametrize("comment", ["Look at 100 MHz", "Acquisition at 0 Hz", "Acquisition at 1.2.3 Hz"])
+def test_comments_that_tell_no_samplerate(tmp_path: Path, comment: str) -> None:
+    text = f"$comment {comment} $end $timescale 1 us $end $var wire 1 ! a $end #0 0! #2 1! #4"
+    assert vcd.read(written(tmp_path, text)).samplerate == pytest.approx(5e5)
+
+
+@pytest.mark.parametrize("samplerate", [0, -1, float("nan"), float("inf")])
+def test_samplerates_that_cannot_be(tmp_path: Path, samplerate: float) -> None:
+    with pytest.raises(ValueError, match="samplerate must be hertz, more than 0"):
+        vcd.read(written(tmp_path, HEAD + '#0 0! b0 " r0 # #1'), samplerate=samplerate)
+    with pytest.raises(ValueError, match="samplerate must be hertz, more than 0"):
+        Capture({"D0": np.zeros(3, np.uint8)}, samplerate)
 
 
 @settings(max_examples=300, deadline=None)
@@ -233,11 +284,45 @@ METADATA = b"[device 1]\ncapturefile=logic-1\nsamplerate=1 MHz\nprobe1=D0\nprobe
         ({"version": b"2", "metadata": METADATA.replace(b"capturefile=logic-1\n", b"")}, "not a whole one"),
         ({"version": b"2", "metadata": METADATA, "logic-1-1": b"abc"}, "samples of 2 bytes"),
         ({"version": b"2", "metadata": METADATA + b"analog10=A0\n", "analog-1-10-1": b"abc"}, "no whole number"),
+        ({"version": b"2", "metadata": METADATA + b"analog10=A0\n", "logic-1": b"ab"}, "different numbers of samples"),
+        ({"version": b"2", "metadata": METADATA + b"probe0=X\n", "logic-1": b"ab"}, "samples of 2 bytes"),
+        ({"version": b"2", "metadata": METADATA + b"probe2=D0\n", "logic-1": b"ab"}, "two channels of one name"),
+        ({"version": b"2", "metadata": METADATA.replace(b"1 MHz", b"0 Hz"), "logic-1": b"ab"}, "more than 0"),
+        ({"version": b"2", "metadata": METADATA.replace(b"1 MHz", b"1.2.3 Hz"), "logic-1": b"ab"}, "a samplerate"),
     ],
 )
 def test_malformed_sessions(tmp_path: Path, files: dict[str, bytes], message: str) -> None:
-    with pytest.raises(ProtocolError, match=message):
-        load(session(tmp_path, files))
+    path = session(tmp_path, files)
+    with pytest.raises(ProtocolError, match=message) as caught:
+        load(path)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+@settings(max_examples=300, deadline=None)
+@given(some.data())
+def test_fuzzed_sessions(tmp_path_factory: pytest.TempPathFactory, data: some.DataObject) -> None:
+    """Bytes of a good one are changed: it is refused, or what was changed does not matter."""
+    path = tmp_path_factory.getbasetemp() / "fuzzed.sr"
+    Capture({"D0": np.array([0, 1] * 50, np.uint8), "A0": np.arange(100, dtype=np.float32)}, 1e6).save(path)
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(some.integers(1, 4))):
+        content[data.draw(some.integers(0, len(content) - 1))] = data.draw(some.integers(0, 255))
+    path.write_bytes(content)
+    try:
+        load(path)
+    except ProtocolError:
+        pass
+
+
+@settings(max_examples=300, deadline=None)
+@given(some.lists(some.sampled_from(["[device 1]", "capturefile=logic-1", "samplerate=1 Hz", "probe1=a", "analog2=a"])))
+def test_fuzzed_metadata(tmp_path_factory: pytest.TempPathFactory, lines: list[str]) -> None:
+    files = {"version": b"2", "metadata": "\n".join([*lines, "unitsize=1"]).encode(), "logic-1": b"ab"}
+    try:
+        capture = load(session(tmp_path_factory.getbasetemp(), files))
+    except ProtocolError:
+        return
+    assert all(samples.tolist() in ([1, 0], []) for samples in capture.data.values())
 
 
 def test_no_archive_at_all(tmp_path: Path) -> None:
@@ -257,8 +342,11 @@ def test_parts_and_old_single_files(tmp_path: Path) -> None:
 
 
 def test_logic_is_0_and_1(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="must be 0 and 1"):
-        Capture({"D0": np.array([0, 2])}, 1e6).save(tmp_path / "two.sr")
+    for name in ("two.sr", "two.vcd"):
+        with pytest.raises(ValueError, match="must be 0 and 1"):
+            Capture({"D0": np.array([0, 2])}, 1e6).save(tmp_path / name)
+        Capture({"D0": np.array([False, True, True])}, 1e6).save(tmp_path / name.replace("two", "good"))
+        assert load(tmp_path / name.replace("two", "good")).data["D0"].tolist() == [0, 1, 1]
 
 
 # What sigrok-cli prints
@@ -302,9 +390,18 @@ def test_what_is_said_of_a_device() -> None:
         parse_show("Driver functions:\n    Logic analyzer\n")
 
 
-@pytest.mark.parametrize(("text", "rate"), [("1 Hz", 1), ("20 kHz", 20e3), ("1.5 MHz", 1.5e6), ("1 GHz", 1e9)])
+@pytest.mark.parametrize(
+    ("text", "rate"), [("1 Hz", 1), ("20 kHz", 20e3), ("1.5 MHz", 1.5e6), ("1 GHz", 1e9), ("524.861649 MHz", 524861649)]
+)
 def test_rates(text: str, rate: float) -> None:
+    """To the hertz, as one compares them."""
     assert parse_rate(text) == rate
+
+
+@pytest.mark.parametrize("text", ["", "Hz", "1", ". MHz", "1.2.3 MHz", "-1 Hz", "1 THz", "1e6 Hz"])
+def test_what_is_no_rate(text: str) -> None:
+    with pytest.raises(ProtocolError, match="expected a samplerate"):
+        parse_rate(text)
 
 
 def test_annotations() -> None:
@@ -315,6 +412,16 @@ def test_annotations() -> None:
     ]
     with pytest.raises(ProtocolError, match="expected an annotation, got 'Stop bit'"):
         parse_annotations("Stop bit")
+    assert parse_annotations('1-2 lcd-1: text: "a\x0bb\x85\u2028c"\n')[0].text == "a\x0bb\x85\u2028c"
+
+
+@given(some.text(max_size=60))
+def test_fuzzed_words_of_sigrok(text: str) -> None:
+    for parse in (parse_annotations, parse_show, parse_rate):
+        try:
+            parse(text)
+        except ProtocolError:
+            pass
 
 
 def test_wav_headers() -> None:
@@ -329,6 +436,17 @@ def test_wav_headers() -> None:
         parse_wav_header(header.replace(bytes.fromhex("12000000 0300"), bytes.fromhex("12000000 0100")))
     with pytest.raises(ProtocolError, match="expected a WAV file"):
         parse_wav_header(b"A0: 1.0 V DC and more")
+    with pytest.raises(ProtocolError, match="expected a format of 16 bytes, got 2"):
+        parse_wav_header(b"RIFF\xff\xff\xff\xffWAVEfmt \x02\0\0\0\x03\0data\0\0\0\0")
+
+
+@given(some.binary(max_size=60))
+def test_fuzzed_wav_headers(rest: bytes) -> None:
+    try:
+        found = parse_wav_header(b"RIFF\xff\xff\xff\xffWAVEfmt " + rest)
+    except ProtocolError:
+        return
+    assert found is None or found[2] <= 60 + 16
 
 
 def test_bits_are_where_the_layout_says() -> None:

@@ -67,6 +67,11 @@ def test_nothing_to_draw() -> None:
         plot(t[:0], data)
 
 
+def test_no_such_channel() -> None:
+    with pytest.raises(ValueError, match="no channel 'D9' to draw; there are D0, D1"):
+        plot(np.arange(2.0), {"D0": np.zeros(2), "D1": np.zeros(2)}, channels=["D0", "D9"])
+
+
 def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"pip install sockio\[demo\]"):

@@ -118,6 +118,6 @@ def _copy(number: int, file: BinaryIO) -> None:
 
 if __name__ == "__main__":
     try:
-        sys.exit(run(sys.argv[1:], 600, sys.stdout.buffer, sys.stderr.buffer))
+        sys.exit(run(sys.argv[1:], 900, sys.stdout.buffer, sys.stderr.buffer))
     except (Unavailable, Failed) as error:
         sys.exit(f"lab: {error}")

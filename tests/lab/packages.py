@@ -76,7 +76,8 @@ def prepare(cache: Path) -> Image:
         busybox = _fetch("busybox-static", cache) / "usr/bin/busybox"
         udev = _fetch("udev", cache)
     except (OSError, subprocess.CalledProcessError, StopIteration) as error:
-        raise Unavailable(f"no Debian packages for the machine: {error}") from error
+        said = (getattr(error, "stderr", None) or "").strip()
+        raise Unavailable(f"no Debian packages for the machine: {error}" + (f": {said}" if said else "")) from error
     modules = root / "usr/lib/modules"
     (version,) = [folder.name for folder in modules.iterdir()]
     kernel = root / "vmlinux"
@@ -113,14 +114,16 @@ def _fetch(package: str, cache: Path) -> Path:
             if (work / "root" / top).is_dir():
                 shutil.copytree(work / "root" / top, work / "root/usr" / top, symlinks=True, dirs_exist_ok=True)
                 shutil.rmtree(work / "root" / top)
-        (work / "root").rename(folder)
+        try:
+            (work / "root").rename(folder)
+        except OSError:
+            if not folder.is_dir():  # otherwise another run was faster
+                raise
     return folder
 
 
 def _run(*command: str, cwd: Path | None = None) -> str:
-    return subprocess.run(
-        command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=cwd
-    ).stdout
+    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=cwd).stdout
 
 
 def _write(path: Path, data: bytes) -> None:

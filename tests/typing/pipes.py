@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import Future
+from contextlib import aclosing, closing
 from typing import Any
 
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from instruments import ByteStreamPipe, CobsStream, ComSrv, HidDeviceInfo, ScpiP
 from instruments.base import Standalone
 from instruments.cryocon import CryoCon
 from instruments.scpi import ErrorEntry, Instrument
+from instruments.sigrok import Capture, SigrokDevice
 from instruments.sio import FuturesScpiPipe, blocking
 from instruments.sio import scpi as blocking_scpi
 from instruments.sio.cryocon import CryoCon as SameCryoCon
@@ -98,6 +100,15 @@ async def awaited() -> None:
     scope = Instrument("vxi::host")
     assert_type(await scope.errors(), list[ErrorEntry])
     assert_type(scope.pipe, ScpiPipe)
+
+
+async def streams(device: SigrokDevice) -> None:
+    async with aclosing(device.stream(["D0"], 1e6)) as captures:
+        async for capture in captures:
+            assert_type(capture, Capture)
+    with closing(sio.SigrokDevice("sigrok::demo").stream(["D0"], 1e6)) as pieces:
+        for piece in pieces:
+            assert_type(piece, Capture)
 
 
 class Clock(Standalone):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import struct
@@ -10,7 +11,7 @@ import threading
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from usb_gadget import Gadget
+from usb_gadget import VENDOR, Gadget
 
 #: Reports of 64 bytes each way, without an id.
 PLAIN = bytes.fromhex("0600ff 0901 a101 0901 1500 26ff00 7508 9540 8102 0902 9102 c0")
@@ -57,23 +58,35 @@ class UsbDevice(Gadget):
 class UserDevice:
     """A device that answers output report 2 with its bytes the other way round in input report 1; a context manager.
 
+    Args:
+        serial_number: its serial number.
+        vendor, product: its numbers.
+        descriptor: its report descriptor; with another one it answers nothing.
+
     Attributes:
+        received: output reports, as they came.
         feature: the content of feature report 3.
         answers: whether requests for it are answered as they should be; otherwise two bytes short.
+        fails: whether it refuses them.
     """
 
-    def __init__(self, serial_number: str = "UH1", product: int = 0x0077) -> None:
+    def __init__(
+        self, serial_number: str = "UH1", vendor: int = VENDOR, product: int = 0x0077, descriptor: bytes = NUMBERED
+    ) -> None:
         self._serial_number = serial_number.encode()
-        self._product = product
+        self._vendor, self._product = vendor, product
+        self._descriptor = descriptor
+        self.received: list[bytes] = []
         self.feature = bytes(8)
         self.answers = True
+        self.fails = False
 
     def __enter__(self) -> UserDevice:
         self._file = os.open("/dev/uhid", os.O_RDWR)
         name, place = b"sockio user device", b"lab/uhid"
-        numbers = (len(NUMBERED), 3, 0x1209, self._product, 0x100, 0)
-        request = struct.pack("<I128s64s64sHHIIII4096s", CREATE, name, place, self._serial_number, *numbers, NUMBERED)
-        os.write(self._file, request)
+        numbers = (len(self._descriptor), 3, self._vendor, self._product, 0x100, 0)
+        fields = (CREATE, name, place, self._serial_number, *numbers, self._descriptor)
+        os.write(self._file, struct.pack("<I128s64s64sHHIIII4096s", *fields))
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
         return self
@@ -101,12 +114,16 @@ class UserDevice:
             (kind,) = struct.unpack_from("<I", event)
             if kind == OUTPUT:
                 data, size, _ = struct.unpack_from("<4096sHB", event, 4)
-                self.send(b"\x01" + data[1:size][::-1])
+                self.received.append(data[:size])
+                if self._descriptor == NUMBERED:
+                    self.send(b"\x01" + data[1:size][::-1])
             elif kind == GET_REPORT:
                 number, report, _ = struct.unpack_from("<IBB", event, 4)
                 content = bytes([report]) + self.feature
                 size = len(content) if self.answers else len(content) - 2
-                os.write(self._file, struct.pack("<IIHH4096s", GET_REPLY, number, 0, size, content))
+                os.write(
+                    self._file, struct.pack("<IIHH4096s", GET_REPLY, number, errno.EIO * self.fails, size, content)
+                )
             elif kind == SET_REPORT:
                 number, _, _, size, data = struct.unpack_from("<IBBH4096s", event, 4)
                 self.feature = data[1:size]

@@ -137,10 +137,12 @@ def test_at_full_rate_every_frame_is_received_or_counted(
 
 def test_many_frames_are_sent(flavour: Flavour, bus: Any) -> None:
     """The driver's queue fills up and sending waits: the other side gets them all."""
-    other = flavour.make(CanBus, "can::socket::vcan0", LONG)
     decoder = GctDecoder()
     message = DdpMessage(1, 2, bytes(2045), 2)
-    with subprocess.Popen(["candump", "-L", "-n", "512", "vcan0"], stdout=subprocess.PIPE, text=True) as candump:
+    with (
+        flavour.inside(flavour.make(CanBus, "can::socket::vcan0", LONG)) as other,
+        subprocess.Popen(["candump", "-L", "-n", "512", "vcan0"], stdout=subprocess.PIPE, text=True) as candump,
+    ):
         listening = Path("/proc/net/can/rcvlist_all")
         until(lambda: listening.read_text().count("vcan0") >= 2, "candump does not listen")
         flavour.call(bus.send, message)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import glob
 import inspect
+import multiprocessing
+import re
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,11 +22,12 @@ import pytest
 import trio
 
 sys.path.insert(0, str(Path(__file__).parent))
-from hid_devices import UsbDevice, UserDevice
+from hid_devices import PLAIN, UsbDevice, UserDevice
 
-from instruments import devices, sio
-from instruments.hid import HidDevice, HidDeviceInfo, NotPluggedInError, enumerate_hid_devices
+from instruments import sio
+from instruments.hid import HidDevice, HidDeviceInfo, NotPluggedInError, enumerate_hid_devices, hidapi
 from instruments.hid.connection import HidConnection
+from instruments.hid_nodes import hidapi_nodes
 from sockio.errors import ConnectionTimeoutError, ProtocolError
 from sockio.resource import HIDAddress
 from sockio.runtimes import blocking
@@ -92,10 +97,45 @@ def user() -> Iterator[UserDevice]:
 def test_others_see_it_as_we_do(usb: UsbDevice) -> None:
     assert asyncio.run(enumerate_hid_devices()) == [INFO]
     assert sio.enumerate_hid_devices() == [INFO]
-    assert devices.hid_devices() == [INFO]
+    assert sio.ComSrv().list_hid_devices() == [INFO]
+    assert [node.info for node in hidapi_nodes()] == [INFO]
     for module in (hid, hidraw_module):
         (found,) = module.enumerate(0x1209, 0x0001)
         assert (found["product_string"], found["serial_number"]) == ("lab hid", "HID1")
+
+
+@pytest.mark.parametrize("flavour", ["asyncio", "trio", "blocking"])
+def test_the_guide(flavour: str) -> None:
+    """What docs/hid.md says, as it is written; where calls block, without the waiting."""
+    document = Path(__file__).parents[3] / "docs/hid.md"
+    code = "\n".join(re.findall(r"^```python\n(.*?)^```", document.read_text(), re.DOTALL | re.MULTILINE))
+    assert "HidDevice(0x0483, 0x5750)" in code
+    if flavour == "blocking":
+        code = code.replace("await ", "").replace("from instruments.hid", "from instruments.sio.hid")
+    printed: list[Any] = []
+
+    def show(what: Any) -> None:
+        printed.append(what)
+        if isinstance(what, HidDeviceInfo):  # it is open now
+            device.send(bytes(range(64)))
+
+    names: dict[str, Any] = {"print": show}
+    compiled = compile(code, str(document), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+    async def main() -> None:
+        result = eval(compiled, names)
+        if inspect.isawaitable(result):
+            await result
+
+    with UserDevice("GUIDE", 0x0483, 0x5750, PLAIN) as device:
+        appears(lambda: hidraw_module.enumerate(0x0483, 0x5750))
+        {"asyncio": asyncio.run, "trio": run_trio}.get(flavour, blocking.run)(main())
+        appears(lambda: device.received)
+    info = HidDeviceInfo(0x0483, 0x5750, None, "sockio user device", "GUIDE")
+    assert info in printed[0]
+    assert printed[1] == info
+    assert device.received == [b"\x00" + bytes(64)]
+    assert names["report"] == bytes(range(64))
 
 
 def test_reports_there_and_back(flavour: Flavour, usb: UsbDevice) -> None:
@@ -186,7 +226,7 @@ def test_unplugged_and_plugged_in_again(flavour: Flavour, usb: UsbDevice) -> Non
     async def main() -> None:
         device = flavour.device(0x1209, 0x0001)
         await value(device.connect())
-        thread = threading.Timer(1.0, usb.unplug)
+        thread = threading.Timer(0.5, usb.unplug)
         thread.start()
         with pytest.raises(ConnectionError, match="unplugged"):
             await value(device.read(timeout=LONG))
@@ -215,13 +255,13 @@ def test_dropped_while_somebody_reads(usb: UsbDevice) -> None:
     async def main() -> None:
         device = HidDevice(0x1209, 0x0001)
         reading = asyncio.ensure_future(device.read(timeout_ms=None))
-        await asyncio.sleep(1)
+        await asyncio.sleep(0.4)
         assert not reading.done()
         await device.drop()
         with pytest.raises(ConnectionError, match="closed"):
             await reading
         reading = asyncio.ensure_future(device.read(timeout_ms=None))
-        await asyncio.sleep(1)
+        await asyncio.sleep(0.4)
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading
@@ -232,8 +272,32 @@ def test_dropped_while_somebody_reads(usb: UsbDevice) -> None:
     asyncio.run(main())
 
 
+def test_a_forked_child_leaves_the_parent_alone(usb: UsbDevice) -> None:
+    """It opens the device for itself, and who waits in the parent goes on waiting."""
+
+    def use(device: Any) -> None:
+        assert device.get_info() == INFO
+        device.drop()
+
+    device = sio.HidDevice(0x1209, 0x0001, timeout=LONG)
+    device.connect()
+    child = multiprocessing.get_context("fork").Process(target=use, args=(device,))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of newer versions of Python: there are threads
+        child.start()
+    child.join(LONG)
+    assert child.exitcode == 0
+    before = time.thread_time()
+    with pytest.raises(ConnectionTimeoutError):
+        device.read(timeout_ms=1000)
+    assert time.thread_time() - before < 0.5
+    usb.send(b"still".ljust(64, b"\0"))
+    assert device.read(timeout=LONG).startswith(b"still")
+    device.drop()
+
+
 def test_waiting_costs_nothing(usb: UsbDevice) -> None:
-    """No looking again and again: a loop that waits for a report for two seconds hardly goes round."""
+    """No looking again and again: a loop that waits for a report for a second hardly goes round."""
 
     async def main() -> None:
         device = HidDevice(0x1209, 0x0001, timeout=LONG)
@@ -249,7 +313,7 @@ def test_waiting_costs_nothing(usb: UsbDevice) -> None:
 
         loop._selector.select = count  # type: ignore[attr-defined]
         with pytest.raises(ConnectionTimeoutError):
-            await device.read(timeout_ms=2000)
+            await device.read(timeout_ms=1000)
         assert rounds < 10
         await device.drop()
 
@@ -286,10 +350,19 @@ def test_ids_and_feature_reports(flavour: Flavour, user: UserDevice) -> None:
     flavour.run(main())
 
 
+def test_two_without_serial_numbers() -> None:
+    """Neither is taken for the other."""
+    with UserDevice("", product=0x0078), UserDevice("", product=0x0078):
+        appears(lambda: len(hidraw_module.enumerate(0x1209, 0x0078)) == 2)
+        assert len([info for info in sio.enumerate_hid_devices() if info.pid == 0x0078]) == 2
+        with pytest.raises(OSError, match=r"give the path: there are /dev/hidraw.*, /dev/hidraw"):
+            sio.HidDevice(0x1209, 0x0078).get_info()
+
+
 def test_two_of_a_kind(user: UserDevice) -> None:
     with UserDevice("UH2"):
         appears(lambda: len(hidraw_module.enumerate(0x1209, 0x0077)) == 2)
-        with pytest.raises(OSError, match="give the serial number"):
+        with pytest.raises(OSError, match="give the serial number: there are"):
             sio.HidDevice(0x1209, 0x0077).get_info()
         device = sio.HidDevice(0x1209, 0x0077, "UH2", timeout=LONG)
         assert device.get_info().serial_number == "UH2"
@@ -319,7 +392,7 @@ def test_through_hidapi(usb: UsbDevice, name: str) -> None:
             await connection.read(LONG)
         with pytest.raises(ConnectionTimeoutError):
             await connection.read(0.5)
-        thread = threading.Timer(1.0, usb.unplug)
+        thread = threading.Timer(0.5, usb.unplug)
         thread.start()
         with pytest.raises(ConnectionError, match="unplugged"):
             await connection.read(LONG)
@@ -333,3 +406,44 @@ def test_through_hidapi(usb: UsbDevice, name: str) -> None:
         assert not connection.connected()
 
     Flavour(name).run(main())
+
+
+def test_a_report_for_a_cancelled_call_of_hidapi(usb: UsbDevice, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread of it may still be waiting: what it gets is the next one's."""
+    monkeypatch.setattr(hidapi, "LOOK", 2.0)
+
+    async def main() -> None:
+        from sockio.runtimes.asyncio import runtime
+
+        connection = HidConnection(HIDAddress(0x1209, 0x0001), runtime, "hidapi")
+        await connection.open(LONG)
+        reading = asyncio.ensure_future(connection.read(None))
+        await asyncio.sleep(0.5)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        for word in (b"first", b"second"):
+            usb.send(word.ljust(64, b"\0"))
+        assert (await connection.read(LONG)).startswith(b"first")
+        assert (await connection.read(LONG)).startswith(b"second")
+        await connection.close()
+
+    asyncio.run(main())
+
+
+def test_feature_reports_through_hidapi(user: UserDevice) -> None:
+    """It says the same of a device that does not answer and of one that has gone."""
+    (node,) = [node for node in hidapi_nodes("hidraw") if node.info.serial_number == "UH1"]
+    device = hidapi.HidapiDevice(node, "hidraw")
+    device.send_feature(b"\x03FEATURES")
+    assert device.get_feature(3, 8) == b"\x03FEATURES"
+    user.fails = True
+    with pytest.raises(OSError, match="does not give feature report 3") as caught:
+        device.get_feature(3, 8)
+    assert not isinstance(caught.value, ConnectionError)
+    user.unplug()
+    appears(lambda: not hidraw_module.enumerate(0x1209, 0x0077))
+    for call in (lambda: device.get_feature(3, 8), lambda: device.send_feature(b"\x03FEATURES")):
+        with pytest.raises(ConnectionError, match="unplugged"):
+            call()
+    device.close()
