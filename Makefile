@@ -49,6 +49,7 @@ lab: .venv/test.stamp peers
 peers:
 	@PATH="$$PATH:/usr/sbin:/sbin"; missing=; \
 	for tool in $(PEERS); do command -v $${tool%:*} >/dev/null || missing="$$missing $${tool#*:}"; done; \
+	test -e /usr/include/modbus/modbus.h || missing="$$missing libmodbus-dev libc6-dev"; \
 	test -n "$$missing" || exit 0; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "Installing$$missing"; \

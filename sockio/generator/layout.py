@@ -106,7 +106,7 @@ def relative(module: str, package: str) -> str:
 
 def import_line(module: str, names: set[str], indent: str = "") -> str:
     """Return an import, with constants before classes before the rest, on lines that *indent* still goes before."""
-    listed = sorted(names, key=rank)
+    listed = sorted(names, key=lambda name: (rank(name)[0], name.lower(), name))  # imports: whatever the case
     line = f"from {module} import {', '.join(listed)}"
     if len(indent + line) <= LINE_LENGTH:
         return line
