@@ -60,7 +60,18 @@ def block(host: str, port: str) -> Callable[[int], None]:
 
 
 def curve(host: str, port: str) -> Callable[[int], None]:
-    return query_block(connect_socket(host, port), "curve {}")
+    """Over a raw socket PyVISA-py does not know where a block ends: its header has to be read first."""
+    instrument = connect_socket(host, port)
+    instrument.timeout = 60000
+    instrument.read_termination = None
+
+    def run(size: int) -> None:
+        instrument.write(f"curve {size}")
+        digits = int(instrument.read_bytes(2)[1:])
+        length = int(instrument.read_bytes(digits))
+        assert len(instrument.read_bytes(length + 1, chunk_size=2**20)) == size + 1
+
+    return run
 
 
 def hislip_curve(host: str, port: str) -> Callable[[int], None]:
