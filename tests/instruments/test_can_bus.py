@@ -526,7 +526,8 @@ def test_sending_waits_for_room(flavour: Flavour, adapter: Adapter) -> None:
         until(lambda: adapter.received.endswith(b"the last"))
         numbers = [adapter.received[i + 5 : i + 13] for i in range(13, len(adapter.received) - 13, 13)]
         assert numbers == [number.to_bytes(8, "big") for number in range(1, len(numbers) + 1)]
-        assert len(numbers) == sent - 1, "a frame that timed out has not gone"
+        # A frame that timed out has not gone, unless the connection had taken its beginning: then the rest follows.
+        assert len(numbers) - (sent - 1) in (0, 1)
 
 
 def test_the_plug_in_is_found_by_python_can(adapter: Adapter, tmp_path: Path) -> None:
