@@ -179,7 +179,10 @@ def iteration_signature(function: Callable[..., Any]) -> inspect.Signature:
     """Return the signature of an async generator as the twin has it: ``-> Iterator[float]``."""
     signature = inspect.signature(function)
     result = signature.return_annotation
-    return signature.replace(return_annotation=result.removeprefix("Async") if isinstance(result, str) else result)
+    if isinstance(result, str):
+        match = re.fullmatch(r"AsyncGenerator\[(.*), None\]", result)
+        result = f"Generator[{match[1]}, None, None]" if match else result.removeprefix("Async")
+    return signature.replace(return_annotation=result)
 
 
 def finish(link: Link, flavour: Flavour, result: Any) -> Any:
