@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -112,8 +112,12 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def has_open(pid: int, path: str) -> bool:
     """Tell whether a process has opened a file."""
-    names = (os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir())
-    return os.path.realpath(path) in names
+    file = os.stat(path)
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # it opens and closes others while we look
+            if os.path.samestat(entry.stat(), file):
+                return True
+    return False
 
 
 @contextmanager
