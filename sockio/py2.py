@@ -953,6 +953,10 @@ class Transport(object):
         be awaited. When either raises, any part of the data may have gone.
         """
 
+    def send_now(self, data):
+        """Hand to the operating system what it takes of *data* without waiting; return how many bytes."""
+        return 0
+
     def receive_now(self):
         """Return what has arrived without waiting: None if nothing has, ``b""`` at the end of the stream."""
 
@@ -1230,7 +1234,7 @@ def connect_tcp(runtime, host, port, setup, deadline):
         DeadlineExpired: no address answered in time.
         OSError: none could be reached; the error of the last one, as the system gave it.
     """
-    addresses = _look_up(runtime, host, port, deadline)
+    addresses = look_up(runtime, host, port, deadline)
     for left in range(len(addresses), 0, -1):
         family, address = addresses[-left]
         share = deadline
@@ -1245,83 +1249,8 @@ def connect_tcp(runtime, host, port, setup, deadline):
     raise os_error(errno.EADDRNOTAVAIL, "the name has no address")
 
 
-class Listener(SocketDescriptor):
-    """A listening stream socket."""
-
-    #: `shut_down` has been called.
-    ended = False
-
-    def address(self):
-        """Return the host and the port on which it listens."""
-        host, port = self.socket.getsockname()[:2]
-        return str(host), int(port)
-
-    def shut_down(self):
-        """End listening, from any thread: who waits in `accept` is woken."""
-        self.ended = True
-        try:
-            self.socket.shutdown(socket.SHUT_RDWR)
-        except EnvironmentError:
-            self._knock()
-
-    def _knock(self):
-        """Connect, where a listening socket cannot be shut down: only a visitor wakes who waits for one."""
-        try:
-            with Socket(self.socket.family, socket.SOCK_STREAM) as visitor:
-                visitor.setblocking(False)
-                visitor.connect_ex(self.socket.getsockname())
-        except EnvironmentError:
-            pass  # closed already: nobody waits
-
-
-def listen_tcp(host, port, backlog=100):
-    """Return a socket that listens at an address of this machine.
-
-    Args:
-        host: a numeric address, or a name that can be looked up without a network; ``""`` for all IPv4 addresses.
-        port: 0 for any that is free.
-        backlog: how many connections may wait to be accepted.
-
-    Raises:
-        OSError: the address is not one of this machine, the port is in use, ...
-    """
-    family, _, _, _, address = socket.getaddrinfo(host or "0.0.0.0", port, 0, socket.SOCK_STREAM, 0)[0]
-    sock = Socket(family, socket.SOCK_STREAM)
-    try:
-        if os.name == "posix":
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # on Windows it would share a port in use
-        sock.bind(address)
-        sock.listen(backlog)
-        return Listener(sock)
-    except BaseException:
-        sock.close()
-        raise
-
-
-def accept(runtime, listener, deadline):
-    """Wait for the next connection.
-
-    Raises:
-        DeadlineExpired: nobody has connected in time.
-        ConnectionAbortedError: the listener has been shut down.
-    """
-    while True:
-        if listener.ended:
-            raise ConnectionAbortedError("closed")
-        try:
-            sock, _ = listener.socket.accept()
-        except BlockingIOError:
-            runtime.wait_readable(listener, deadline)
-        except ConnectionAbortedError:
-            pass  # whoever it was has gone again
-        except EnvironmentError:
-            if not listener.ended:
-                raise
-        else:
-            return SocketDescriptor(Socket(fileno=sock.detach()))
-
-
-def _look_up(runtime, host, port, deadline):
+def look_up(runtime, host, port, deadline):
+    """Return the families and addresses of a host; only a name has to be looked up, which a thread does."""
     flags = getattr(socket, "AI_NUMERICHOST", 0)
     try:
         found = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM, 0, flags)
@@ -1452,15 +1381,15 @@ class BlockingTransport(Transport):
         if deadline is None and self._send_all is not None:
             self._send_all(data)
             return None
-        sent = self._send_now(data)
+        sent = self.send_now(data)
         return None if sent == len(data) else self._send_rest(memoryview(data)[sent:], deadline)
 
     def _send_rest(self, rest, deadline):
         while rest:
             self._wait(self._writable, deadline)
-            rest = rest[self._send_now(rest) :]
+            rest = rest[self.send_now(rest) :]
 
-    def _send_now(self, data):
+    def send_now(self, data):
         try:
             return self._descriptor.send(data)
         except BlockingIOError:
@@ -1576,6 +1505,10 @@ class BlockingRuntime(Runtime):
 
     def may_pass(self, owner):
         return owner == get_ident()
+
+
+def cannot_cancel():
+    """Do nothing: a thread ends when it has done its work."""
 
 
 #: One for everybody: it has no state that belongs to anyone.

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import sys
 
-from . import iteration, serial_port, tcp, unix
+from . import client_stream, iteration, serial_port, server, tcp, unix
 from .common import DEFAULT_LIMIT, DFT_KEEP_ALIVE, IPTOS_LOWDELAY
 from .deadline import DEFAULT
 from .errors import ConnectionEOFError, ConnectionTimeoutError, LimitError, ProtocolError
 from .retry import Retry
 from .runtimes.blocking import run
 from .runtimes.blocking import runtime as _runtime
+from .runtimes.listeners import BACKLOG
 from .serial_port import QUIET
 from .urls import stream_for_url
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from logging import Logger
     from ssl import SSLContext
+    from types import TracebackType
     from typing import Any, Literal, TypeVar, overload
 
     from typing_extensions import Self
@@ -47,6 +49,7 @@ __all__ = [
     "BlockingSerial",
     "BlockingTCP",
     "BlockingUnix",
+    "ClientStream",
     "ConnectionEOFError",
     "ConnectionTimeoutError",
     "LimitError",
@@ -54,8 +57,10 @@ __all__ = [
     "ProtocolError",
     "Retry",
     "Serial",
+    "Server",
     "Stream",
     "Unix",
+    "serve",
     "socket_for_url",
 ]
 
@@ -70,6 +75,13 @@ class _Unix(unix.Unix):
 
 class _Serial(serial_port.Serial):
     runtime = _runtime
+
+
+class _Server(server.Server["ClientStream"]):
+    runtime = _runtime
+
+    def _present(self, client: client_stream.ClientStream) -> ClientStream:
+        return ClientStream(client)
 
 
 class Stream:
@@ -905,6 +917,288 @@ class Serial(BlockingSerial):
 
     # What help() and inspect.signature() show.
     __new__.__dict__["__wrapped__"] = BlockingSerial.__init__
+
+
+class ClientStream(Stream):
+    """The connection of one client to a server: a stream like any other, but that only the client can connect again.
+
+    Args:
+        core: the object of the core that does the work.
+    """
+
+    def __init__(self, core: client_stream.ClientStream) -> None:
+        self._core = core
+        self.stream = core
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """The client's host and port; None on a unix domain socket."""
+        return self._core.address
+
+    def post(self, data: Data) -> None:
+        """Send *data* as soon as the client takes it, after what was posted before, and wait for nothing.
+
+        Raises:
+            ConnectionError: the client has gone.
+            LimitError: it does not take what was posted before, and now more than ``buffer_size`` bytes are waiting.
+                It has been disconnected.
+        """
+        self._core.post(data)
+
+
+class Server:
+    """Serves clients that connect to a TCP port or a unix domain socket: ``with serve(handler, host, port): …``.
+
+    Args:
+        handler: called with the `ClientStream` of each client that has connected. When it returns, the connection is
+            closed. What it raises is logged: an error of the connection in a line, anything else with its traceback.
+        host: where to listen: a name or an address of this machine; None or ``""`` for all of them. Nobody but this
+            machine can connect to the default.
+        port: 0 for any that is free; `port` then tells which.
+        path: listen at a unix domain socket instead, with this absolute path.
+        eol: what ends a line.
+        buffer_size: the longest line or frame accepted from a client, the most that is read ahead, and the most that
+            `ClientStream.post` keeps for a client which does not read, in bytes.
+        timeout: seconds that a call on a client's stream may take unless it says otherwise, and so how long a client
+            may be idle, or take to send a line, while the handler reads; None for no limit.
+        max_clients: how many are served at once. Those beyond are disconnected at once.
+        ssl: TLS: an `ssl.SSLContext` with the server's certificate.
+        handshake_timeout: seconds that a client has for the TLS handshake.
+        backlog: how many connections may wait to be accepted.
+        no_delay: send small packets at once (TCP_NODELAY).
+        keep_alive: when to probe idle connections, as for `TCP`.
+        family: `socket.AF_INET` or `socket.AF_INET6` to listen at addresses of that kind alone.
+        reuse_port: let other processes listen at the same port (SO_REUSEPORT).
+
+    Attributes:
+        host, port, path: where it listens; ``port`` is the real one once it is open.
+        refused: how many clients were disconnected because of ``max_clients``.
+
+    Raises:
+        TypeError, ValueError: an argument that cannot be; the message says what is allowed. No I/O is done here.
+    """
+
+    def __init__(
+        self,
+        handler: Callable[[ClientStream], Any],
+        host: str | None = "127.0.0.1",
+        port: int = 0,
+        *,
+        path: str | None = None,
+        eol: bytes = b"\n",
+        buffer_size: int = DEFAULT_LIMIT,
+        timeout: float | None = None,
+        max_clients: int = 1000,
+        ssl: SSLContext | None = None,
+        handshake_timeout: float | None = 10.0,
+        backlog: int = BACKLOG,
+        no_delay: bool = True,
+        keep_alive: Mapping[str, int] | bool | None = DFT_KEEP_ALIVE,
+        family: int = 0,
+        reuse_port: bool = False,
+    ) -> None:
+        self._core = _Server(
+            handler,
+            host,
+            port,
+            path=path,
+            eol=eol,
+            buffer_size=buffer_size,
+            timeout=timeout,
+            max_clients=max_clients,
+            ssl=ssl,
+            handshake_timeout=handshake_timeout,
+            backlog=backlog,
+            no_delay=no_delay,
+            keep_alive=keep_alive,
+            family=family,
+            reuse_port=reuse_port,
+        )
+
+    def __repr__(self) -> str:
+        return repr(self._core)
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __str__(self) -> str:
+        return self.resource
+
+    @property
+    def handler(self) -> Callable[[ClientStream], Any]:
+        return self._core.handler
+
+    @handler.setter
+    def handler(self, handler: Callable[[ClientStream], Any]) -> None:
+        self._core.handler = handler
+
+    @property
+    def host(self) -> str | None:
+        return self._core.host
+
+    @property
+    def port(self) -> int:
+        return self._core.port
+
+    @property
+    def path(self) -> str | None:
+        return self._core.path
+
+    @property
+    def eol(self) -> bytes:
+        return self._core.eol
+
+    @eol.setter
+    def eol(self, eol: bytes) -> None:
+        self._core.eol = eol
+
+    @property
+    def buffer_size(self) -> int:
+        return self._core.buffer_size
+
+    @buffer_size.setter
+    def buffer_size(self, buffer_size: int) -> None:
+        self._core.buffer_size = buffer_size
+
+    @property
+    def timeout(self) -> float | None:
+        return self._core.timeout
+
+    @timeout.setter
+    def timeout(self, timeout: float | None) -> None:
+        self._core.timeout = timeout
+
+    @property
+    def max_clients(self) -> int:
+        return self._core.max_clients
+
+    @max_clients.setter
+    def max_clients(self, max_clients: int) -> None:
+        self._core.max_clients = max_clients
+
+    @property
+    def ssl(self) -> SSLContext | None:
+        return self._core.ssl
+
+    @property
+    def handshake_timeout(self) -> float | None:
+        return self._core.handshake_timeout
+
+    @handshake_timeout.setter
+    def handshake_timeout(self, handshake_timeout: float | None) -> None:
+        self._core.handshake_timeout = handshake_timeout
+
+    @property
+    def backlog(self) -> int:
+        return self._core.backlog
+
+    @backlog.setter
+    def backlog(self, backlog: int) -> None:
+        self._core.backlog = backlog
+
+    @property
+    def no_delay(self) -> bool:
+        return self._core.no_delay
+
+    @no_delay.setter
+    def no_delay(self, no_delay: bool) -> None:
+        self._core.no_delay = no_delay
+
+    @property
+    def keep_alive(self) -> Mapping[str, int] | bool | None:
+        return self._core.keep_alive
+
+    @keep_alive.setter
+    def keep_alive(self, keep_alive: Mapping[str, int] | bool | None) -> None:
+        self._core.keep_alive = keep_alive
+
+    @property
+    def family(self) -> int:
+        return self._core.family
+
+    @family.setter
+    def family(self, family: int) -> None:
+        self._core.family = family
+
+    @property
+    def reuse_port(self) -> bool:
+        return self._core.reuse_port
+
+    @reuse_port.setter
+    def reuse_port(self, reuse_port: bool) -> None:
+        self._core.reuse_port = reuse_port
+
+    @property
+    def refused(self) -> int:
+        """How many clients were disconnected because of ``max_clients``."""
+        return self._core.refused
+
+    @property
+    def resource(self) -> str:
+        """Where it listens, as a URL."""
+        return self._core.resource
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """The hosts and ports at which it listens; none on a unix domain socket, and when it is not open."""
+        return self._core.addresses
+
+    @property
+    def is_open(self) -> bool:
+        """Whether clients can connect."""
+        return self._core.is_open
+
+    @property
+    def clients(self) -> list[ClientStream]:
+        """The streams of the clients that are being served, in the order in which they came."""
+        return self._core.clients
+
+    @property
+    def log(self) -> Logger:
+        """Where the server logs: the logger "sockio.server"."""
+        return self._core.log
+
+    def open(self) -> None:
+        """Listen, and serve whoever connects.
+
+        Raises:
+            ConnectionError: it is open already.
+            OSError: the port is in use, the address is not one of this machine, ...
+        """
+        run(self._core.open())
+
+    def close(self, timeout: float | None = 5.0) -> None:
+        """Stop listening, let handlers finish what they are at, and cut off those that take too long.
+
+        A client that is idle (its handler is waiting for it, and nothing has come) is disconnected at once. In a
+        handler, the handler itself is not waited for.
+
+        Args:
+            timeout: seconds that handlers have to finish; None for no limit. Then their connections are closed, and
+                tasks are cancelled. A thread cannot be: if it goes on all the same, that is logged.
+        """
+        run(self._core.close(timeout))
+
+    def wait_closed(self) -> None:
+        """Wait until `close` has been called, from elsewhere, and all handlers have ended."""
+        run(self._core.wait_closed())
+
+    def broadcast(self, data: Data) -> None:
+        """Send *data* to all clients that are being served, as `ClientStream.post` does, and wait for none of them.
+
+        A client that does not read, so that more than ``buffer_size`` bytes are waiting for it, is disconnected.
+        """
+        self._core.broadcast(data)
+
+
+#: ``with serve(handler, host, port) as server: …``
+serve = Server
 
 
 class BaseStream:

@@ -33,10 +33,28 @@ def check_context(context: Any) -> ssl.SSLContext:
     return context
 
 
+def check_server_context(context: Any) -> ssl.SSLContext:
+    """Return the context to use for the ``ssl`` argument of a server."""
+    if not isinstance(context, ssl.SSLContext):
+        raise TypeError(f"ssl must be an ssl.SSLContext with the server's certificate, or None, not {context!r}")
+    try:
+        context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_side=True)
+    except ssl.SSLError:
+        raise ValueError("ssl must be a context for servers: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)") from None
+    return context
+
+
 async def secure(
-    runtime: Runtime, transport: Transport, context: ssl.SSLContext, host: str, deadline: float | None
+    runtime: Runtime, transport: Transport, context: ssl.SSLContext, host: str | None, deadline: float | None
 ) -> Transport:
     """Do the TLS handshake over a fresh transport, and return the transport of what is inside.
+
+    Args:
+        runtime: what waits.
+        transport: the connection.
+        context: certificates and rules.
+        host: whom the peer's certificate has to be for; None if this is the server's side.
+        deadline: when to give up.
 
     Raises:
         ssl.SSLError: no agreement, or a certificate that cannot be trusted. It is an OSError.
@@ -46,7 +64,7 @@ async def secure(
     try:
         await secured.handshake(deadline)
     except BaseException:
-        transport.close()
+        secured.close()
         raise
     return secured
 
@@ -61,21 +79,26 @@ class TLSTransport(Transport):
     #: How much is decrypted ahead at most, in bytes.
     AHEAD = 16 * CHUNK_SIZE
 
-    def __init__(self, runtime: Runtime, transport: Transport, context: ssl.SSLContext, host: str) -> None:
+    def __init__(self, runtime: Runtime, transport: Transport, context: ssl.SSLContext, host: str | None) -> None:
         self._transport = transport
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=host is None, server_hostname=host)
         # One thread at a time inside OpenSSL, and what it has to say goes out in the order in which it said it.
         self._inside = threading.Lock()
         self._sending = Turns(runtime)
         self._unread: deque[bytes] = deque()
         self._fetching = False
         self._ended = False
+        self._torn = False
         self._error: OSError | None = None
 
     async def handshake(self, deadline: float | None) -> None:
-        await self._operate(deadline, self._tls.do_handshake)
+        try:
+            await self._operate(deadline, self._tls.do_handshake)
+        except ssl.SSLError:
+            self._send_last_words()  # an alert, which says why
+            raise
 
     async def _operate(self, deadline: float | None, operation: Callable[..., Result], *args: Any) -> Result:
         """Do an operation of OpenSSL's, fetching and carrying what it needs."""
@@ -108,9 +131,11 @@ class TLSTransport(Transport):
         async with self._sending.turn("TLS", deadline):
             data = self._outgoing.read()
             if data:
+                self._torn = True
                 unsent = self._transport.send(data, deadline)
                 if unsent is not None:
                     await unsent
+                self._torn = False
 
     def _feed(self, data: bytes) -> None:
         if data:
@@ -227,7 +252,28 @@ class TLSTransport(Transport):
         self._transport.shut_down()
 
     def close(self) -> None:
+        self._say_goodbye()
         self._transport.close()
+
+    def _say_goodbye(self) -> None:
+        """Tell the peer that this is the end (close_notify), if that goes without waiting.
+
+        A peer that hears nothing of it has to suspect that the stream was cut short by somebody else.
+        """
+        if self._torn or self._outgoing.pending:
+            return  # a call was torn away while it was sending: there is no good end of this
+        with self._inside:
+            try:
+                self._tls.unwrap()
+            except ssl.SSLError:
+                pass  # the peer's own goodbye is not waited for
+        self._send_last_words()
+
+    def _send_last_words(self) -> None:
+        try:
+            self._transport.send_now(self._outgoing.read())
+        except OSError:
+            pass  # the peer was faster
 
     def forget(self) -> None:
         self._transport.forget()

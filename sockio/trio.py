@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from . import serial_port, tcp, unix
+from . import serial_port, server, tcp, unix
+from .client_stream import ClientStream
 from .common import DEFAULT_LIMIT, DFT_KEEP_ALIVE, IPTOS_LOWDELAY
 from .errors import ConnectionEOFError, ConnectionTimeoutError, LimitError, ProtocolError
 from .iteration import BaseStream, BlockStream, LineStream
@@ -24,6 +25,7 @@ __all__ = [
     "TCP",
     "BaseStream",
     "BlockStream",
+    "ClientStream",
     "ConnectionEOFError",
     "ConnectionTimeoutError",
     "LimitError",
@@ -31,8 +33,10 @@ __all__ = [
     "ProtocolError",
     "Retry",
     "Serial",
+    "Server",
     "Stream",
     "Unix",
+    "serve",
     "socket_for_url",
 ]
 
@@ -50,6 +54,15 @@ class Unix(unix.Unix):
 class Serial(serial_port.Serial):
     __doc__ = serial_port.Serial.__doc__
     runtime = _runtime
+
+
+class Server(server.Server[ClientStream]):
+    __doc__ = server.Server.__doc__
+    runtime = _runtime
+
+
+#: ``async with serve(handler, host, port) as server: …``
+serve = Server
 
 
 def socket_for_url(url: str, *args: Any, **kwargs: Any) -> Stream:

@@ -17,7 +17,7 @@ import sockio.runtimes.blocking
 import sockio.runtimes.trio
 from sockio.errors import DeadlineExpired
 from sockio.runtimes.descriptor import Socket
-from sockio.runtimes.sockets import accept, listen_tcp
+from sockio.runtimes.listeners import accept, listen_tcp
 
 RUNS: dict[str, tuple[Any, Callable[[Coroutine[Any, Any, Any]], Any]]] = {
     "asyncio": (sockio.runtimes.asyncio.runtime, asyncio.run),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from sockio.buffer import Buffer
 from sockio.errors import DeadlineExpired, LimitError, ProtocolError
 from sockio.framing import Need
-from sockio.runtimes.sockets import Listener, accept, listen_tcp
+from sockio.runtimes.listeners import Listener, accept, listen_tcp
 
 from .codec import DEVICE_INTR_SRQ, HANDLE_LIMIT, INTR, RecordMarking, decode_intr_srq
 from .rpc.codec import GARBAGE_ARGS, decode_call, encode_refusal, encode_success, refusal

@@ -7,6 +7,7 @@
 `Block`           IEEE 488.2 arbitrary blocks                         ``bytes``
 `Struct`          records of fixed size, in a format of `struct`      ``tuple``
 `Record`          records of fixed size, as a class of `ctypes`       that class
+`JSON`            values as JSON, one a line                          any value
 ================  ==================================================  ====================
 
 A framing of your own is a subclass of `Framing` with ``encode`` and ``decode``.
@@ -18,12 +19,14 @@ from .base import Framing, Need
 from .block import Block, encode_block, parse_header
 from .cobs import COBS
 from .eol import EOL
+from .json import JSON
 from .length import LengthPrefix
 from .struct import Record, Struct
 
 __all__ = [
     "COBS",
     "EOL",
+    "JSON",
     "Block",
     "Framing",
     "LengthPrefix",

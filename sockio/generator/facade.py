@@ -102,12 +102,34 @@ def arguments_of(parameters: Iterable[Parameter], indent: str = 12 * " ") -> str
     )
 
 
+def server_class(flavour: Flavour) -> str:
+    """Return the source of the methods and properties of a facade's ``Server``."""
+    core = Module("server.py").read_class("Server")
+    parts = [
+        *(_copy(method) for method in core.methods if method.name == "__str__"),
+        *(_attribute_of(parameter, "self._core") for parameter in core.constructor),
+        _attribute("refused", "int", "How many clients were disconnected because of ``max_clients``.", "self._core"),
+        *(_forward(method, flavour, "self._core") for method in core.methods if method.is_public),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def client_stream_members(flavour: Flavour) -> str:
+    """Return the source of what a ``ClientStream`` has beyond other streams."""
+    own = [method for method in Module("client_stream.py").read_class("ClientStream").methods if method.is_public]
+    members = [_forward(method, flavour, "self._core") for method in own if method.name != "log"]
+    where = _attribute(
+        "address", "tuple[str, int] | None", "The client's host and port; None on a unix domain socket.", "self._core"
+    )
+    return "\n\n".join([where, *members]) + "\n"
+
+
 def _copy(method: Method) -> str:
     return "\n".join([define(method.name, method.parameters, method.returns), method.body])
 
 
-def _forward(method: Method, flavour: Flavour) -> str:
-    target = f"self.stream.{method.name}"
+def _forward(method: Method, flavour: Flavour, core: str = "self.stream") -> str:
+    target = f"{core}.{method.name}"
     arguments = ", ".join(
         f"{parameter.name}={parameter.name}" if parameter.keyword_only else parameter.name
         for parameter in method.parameters

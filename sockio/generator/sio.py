@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from .facade import Core, Flavour, arguments_of, define, own_attributes, stream_class
+from .facade import (
+    Core,
+    Flavour,
+    arguments_of,
+    client_stream_members,
+    define,
+    own_attributes,
+    server_class,
+    stream_class,
+)
 from .iteration import iteration
-from .source import Class, Parameter
+from .source import Class, Module, Parameter
 
 ITERATION = iteration("run(stream.next_batch(link))", "bytes", "self.items._read()")
 
@@ -22,13 +31,14 @@ from __future__ import annotations
 
 import sys
 
-from . import iteration, serial_port, tcp, unix
+from . import client_stream, iteration, serial_port, server, tcp, unix
 from .common import DEFAULT_LIMIT, DFT_KEEP_ALIVE, IPTOS_LOWDELAY
 from .deadline import DEFAULT
 from .errors import ConnectionEOFError, ConnectionTimeoutError, LimitError, ProtocolError
 from .retry import Retry
 from .runtimes.blocking import run
 from .runtimes.blocking import runtime as _runtime
+from .runtimes.listeners import BACKLOG
 from .serial_port import QUIET
 from .urls import stream_for_url
 
@@ -37,6 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from logging import Logger
     from ssl import SSLContext
+    from types import TracebackType
     from typing import Any, Literal, TypeVar, overload
 
     from typing_extensions import Self
@@ -59,6 +70,7 @@ __all__ = [
     "BlockingSerial",
     "BlockingTCP",
     "BlockingUnix",
+    "ClientStream",
     "ConnectionEOFError",
     "ConnectionTimeoutError",
     "LimitError",
@@ -66,8 +78,10 @@ __all__ = [
     "ProtocolError",
     "Retry",
     "Serial",
+    "Server",
     "Stream",
     "Unix",
+    "serve",
     "socket_for_url",
 ]
 
@@ -82,6 +96,13 @@ class _Unix(unix.Unix):
 
 class _Serial(serial_port.Serial):
     runtime = _runtime
+
+
+class _Server(server.Server["ClientStream"]):
+    runtime = _runtime
+
+    def _present(self, client: client_stream.ClientStream) -> ClientStream:
+        return ClientStream(client)
 '''
 
 FOR_URL = '''
@@ -115,7 +136,56 @@ def write() -> str:
     """Return the whole module."""
     core = Core()
     stream = stream_class(core, BLOCKING)
-    return "".join([HEAD, stream, *(_write_class(core, name) for name in core.streams), ITERATION, FOR_URL])
+    streams = [_write_class(core, name) for name in core.streams]
+    return "".join([HEAD, stream, *streams, _write_server(), ITERATION, FOR_URL])
+
+
+def _write_server() -> str:
+    """Return the classes of servers, whose clients are streams that block."""
+    client = Module("client_stream.py").read_class("ClientStream")
+    server = Module("server.py").read_class("Server")
+    constructor = define("__init__", server.constructor, "None")
+    doc = server.doc.replace("async with", "with")
+    return f'''
+
+class ClientStream(Stream):
+    {client.doc.split("    Attributes:")[0].rstrip()}
+
+    Args:
+        core: the object of the core that does the work.
+    """
+
+    def __init__(self, core: client_stream.ClientStream) -> None:
+        self._core = core
+        self.stream = core
+
+{client_stream_members(BLOCKING)}
+
+class Server:
+    {doc}
+
+{constructor.replace("[Client]", "[ClientStream]")}
+        self._core = _Server(
+{arguments_of(server.constructor)}
+        )
+
+    def __repr__(self) -> str:
+        return repr(self._core)
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+{server_class(BLOCKING).replace("[Client]", "[ClientStream]")}
+
+#: ``with serve(handler, host, port) as server: …``
+serve = Server
+'''
 
 
 def _write_class(core: Core, name: str) -> str:

@@ -266,7 +266,7 @@ class AsyncioTransport(Transport):
         return self._ended
 
     def send(self, data: bytes | bytearray | memoryview, deadline: float | None) -> Awaitable[None] | None:
-        sent = self._send_now(data)
+        sent = self.send_now(data)
         return None if sent == len(data) else self._send_rest(memoryview(data)[sent:], deadline)
 
     async def _send_rest(self, rest: memoryview, deadline: float | None) -> None:
@@ -274,12 +274,12 @@ class AsyncioTransport(Transport):
         try:
             while rest:
                 await self._writing.wait(deadline)
-                rest = rest[self._send_now(rest) :]
+                rest = rest[self.send_now(rest) :]
         finally:
             if not self._closed:
                 self._loop.remove_writer(self._descriptor.number)
 
-    def _send_now(self, data: bytes | bytearray | memoryview) -> int:
+    def send_now(self, data: bytes | bytearray | memoryview) -> int:
         if self._closed:
             raise ConnectionAbortedError("closed")
         try:
@@ -403,10 +403,15 @@ class AsyncioRuntime(Runtime):
             wait.stop()
             future.cancel()
 
-    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine)
+    def spawn(self, coroutine: Coroutine[Any, Any, Any], name: str = "sockio") -> Callable[[], None]:
+        task = asyncio.get_running_loop().create_task(coroutine, name=name)
         self._spawned.add(task)  # the loop itself holds its tasks weakly
         task.add_done_callback(self._spawned.discard)
+
+        def cancel() -> None:
+            task.cancel()
+
+        return cancel
 
     def invoke(self, callback: Callable[..., Any], *args: Any) -> Awaitable[Any] | None:
         result = callback(*args)

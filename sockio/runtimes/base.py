@@ -78,6 +78,10 @@ class Transport(ABC):
         be awaited. When either raises, any part of the data may have gone.
         """
 
+    def send_now(self, data: bytes | bytearray | memoryview) -> int:
+        """Hand to the operating system what it takes of *data* without waiting; return how many bytes."""
+        return 0
+
     @abstractmethod
     def receive_now(self) -> bytes | None:
         """Return what has arrived without waiting: None if nothing has, ``b""`` at the end of the stream."""
@@ -182,8 +186,16 @@ class Runtime(ABC):
         """
 
     @abstractmethod
-    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        """Run *coroutine* on the side: a task, a system task, a daemon thread. It handles its own errors."""
+    def spawn(self, coroutine: Coroutine[Any, Any, Any], name: str = "sockio") -> Callable[[], None]:
+        """Run *coroutine* on the side: a task, a system task, a daemon thread. It handles its own errors.
+
+        Args:
+            coroutine: what to run.
+            name: what the task or thread is called.
+
+        Returns:
+            what cancels it, called where tasks run; a thread cannot be cancelled, and goes on.
+        """
 
     @abstractmethod
     def invoke(self, callback: Callable[..., Any], *args: Any) -> Awaitable[Any] | None:

@@ -109,15 +109,15 @@ class BlockingTransport(Transport):
         if deadline is None and self._send_all is not None:
             self._send_all(data)
             return None
-        sent = self._send_now(data)
+        sent = self.send_now(data)
         return None if sent == len(data) else self._send_rest(memoryview(data)[sent:], deadline)
 
     async def _send_rest(self, rest: memoryview, deadline: float | None) -> None:
         while rest:
             self._wait(self._writable, deadline)
-            rest = rest[self._send_now(rest) :]
+            rest = rest[self.send_now(rest) :]
 
-    def _send_now(self, data: bytes | bytearray | memoryview) -> int:
+    def send_now(self, data: bytes | bytearray | memoryview) -> int:
         try:
             return self._descriptor.send(data)
         except BlockingIOError:
@@ -235,10 +235,15 @@ class BlockingRuntime(Runtime):
         finally:
             del error  # its traceback holds this frame, and with it what has called
 
-    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        thread = threading.Thread(target=run, args=(coroutine,), name="sockio")
+    def spawn(self, coroutine: Coroutine[Any, Any, Any], name: str = "sockio") -> Callable[[], None]:
+        thread = threading.Thread(target=run, args=(coroutine,), name=name)
         thread.daemon = True
-        thread.start()
+        try:
+            thread.start()
+        except BaseException:
+            coroutine.close()
+            raise
+        return cannot_cancel
 
     def check_callback(self, name: str, callback: Any) -> None:
         super().check_callback(name, callback)
@@ -249,6 +254,10 @@ class BlockingRuntime(Runtime):
 
     def may_pass(self, owner: int) -> bool:
         return owner == threading.get_ident()
+
+
+def cannot_cancel() -> None:
+    """Do nothing: a thread ends when it has done its work."""
 
 
 #: One for everybody: it has no state that belongs to anyone.

@@ -68,7 +68,7 @@ class FakeRuntime(Runtime):
     async def run_in_thread(self, deadline: float | None, function: Callable[..., Any], *args: Any) -> Any:
         return function(*args)
 
-    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+    def spawn(self, coroutine: Coroutine[Any, Any, Any], name: str = "sockio") -> Callable[[], None]:
         coroutine.close()
         raise NotImplementedError("nothing goes on at the side here")
 

@@ -28,7 +28,7 @@ async def connect_tcp(runtime: Runtime, host: str, port: int, setup: Setup, dead
         DeadlineExpired: no address answered in time.
         OSError: none could be reached; the error of the last one, as the system gave it.
     """
-    addresses = await _look_up(runtime, host, port, deadline)
+    addresses = await look_up(runtime, host, port, deadline)
     for left in range(len(addresses), 0, -1):
         family, address = addresses[-left]
         share = deadline
@@ -49,83 +49,8 @@ async def connect_unix(runtime: Runtime, path: str, deadline: float | None) -> S
     return await _connect(runtime, sock, path, lambda sock: None, deadline)
 
 
-class Listener(SocketDescriptor):
-    """A listening stream socket."""
-
-    #: `shut_down` has been called.
-    ended = False
-
-    def address(self) -> tuple[str, int]:
-        """Return the host and the port on which it listens."""
-        host, port = self.socket.getsockname()[:2]
-        return str(host), int(port)
-
-    def shut_down(self) -> None:
-        """End listening, from any thread: who waits in `accept` is woken."""
-        self.ended = True
-        try:
-            self.socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            self._knock()
-
-    def _knock(self) -> None:
-        """Connect, where a listening socket cannot be shut down: only a visitor wakes who waits for one."""
-        try:
-            with Socket(self.socket.family, socket.SOCK_STREAM) as visitor:
-                visitor.setblocking(False)
-                visitor.connect_ex(self.socket.getsockname())
-        except OSError:
-            pass  # closed already: nobody waits
-
-
-def listen_tcp(host: str, port: int, backlog: int = 100) -> Listener:
-    """Return a socket that listens at an address of this machine.
-
-    Args:
-        host: a numeric address, or a name that can be looked up without a network; ``""`` for all IPv4 addresses.
-        port: 0 for any that is free.
-        backlog: how many connections may wait to be accepted.
-
-    Raises:
-        OSError: the address is not one of this machine, the port is in use, ...
-    """
-    family, _, _, _, address = socket.getaddrinfo(host or "0.0.0.0", port, 0, socket.SOCK_STREAM, 0)[0]
-    sock = Socket(family, socket.SOCK_STREAM)
-    try:
-        if os.name == "posix":
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # on Windows it would share a port in use
-        sock.bind(address)
-        sock.listen(backlog)
-        return Listener(sock)
-    except BaseException:
-        sock.close()
-        raise
-
-
-async def accept(runtime: Runtime, listener: Listener, deadline: float | None) -> SocketDescriptor:
-    """Wait for the next connection.
-
-    Raises:
-        DeadlineExpired: nobody has connected in time.
-        ConnectionAbortedError: the listener has been shut down.
-    """
-    while True:
-        if listener.ended:
-            raise ConnectionAbortedError("closed")
-        try:
-            sock, _ = listener.socket.accept()
-        except BlockingIOError:
-            await runtime.wait_readable(listener, deadline)
-        except ConnectionAbortedError:
-            pass  # whoever it was has gone again
-        except OSError:
-            if not listener.ended:
-                raise
-        else:
-            return SocketDescriptor(Socket(fileno=sock.detach()))
-
-
-async def _look_up(runtime: Runtime, host: str, port: int, deadline: float | None) -> list[tuple[int, Any]]:
+async def look_up(runtime: Runtime, host: str, port: int, deadline: float | None) -> list[tuple[int, Any]]:
+    """Return the families and addresses of a host; only a name has to be looked up, which a thread does."""
     flags = getattr(socket, "AI_NUMERICHOST", 0)
     try:
         found = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM, 0, flags)

@@ -93,12 +93,12 @@ class TrioTransport(Transport):
         await trio.lowlevel.checkpoint_if_cancelled()
         rest = memoryview(data)
         while rest:
-            sent = self._send_now(rest)
+            sent = self.send_now(rest)
             rest = rest[sent:]
             if rest:
                 await wait_until(deadline, self._wait, trio.lowlevel.wait_writable)
 
-    def _send_now(self, data: memoryview) -> int:
+    def send_now(self, data: bytes | bytearray | memoryview) -> int:
         if self._closed:
             raise ConnectionAbortedError("closed")
         try:
@@ -225,11 +225,15 @@ class TrioRuntime(Runtime):
 
         return await wait_until(deadline, wait)
 
-    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        async def finish() -> None:
-            await coroutine
+    def spawn(self, coroutine: Coroutine[Any, Any, Any], name: str = "sockio") -> Callable[[], None]:
+        scope = trio.CancelScope()
 
-        trio.lowlevel.spawn_system_task(finish)
+        async def finish() -> None:
+            with scope:
+                await coroutine
+
+        trio.lowlevel.spawn_system_task(finish, name=name)
+        return scope.cancel
 
     def invoke(self, callback: Callable[..., Any], *args: Any) -> Awaitable[Any] | None:
         result = callback(*args)

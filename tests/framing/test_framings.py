@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sockio.buffer import Buffer
-from sockio.framing import COBS, EOL, Block, Framing, LengthPrefix, Need, Record, Struct
+from sockio.framing import COBS, EOL, JSON, Block, Framing, LengthPrefix, Need, Record, Struct
 
 
 class Point(ctypes.LittleEndianStructure):
@@ -39,6 +39,8 @@ STREAMS = [
     (Struct("<Hf"), [(1, 0.5), (0xFFFF, -2.0)], b"\1\0\0\0\0\x3f\xff\xff\0\0\0\xc0"),
     (Struct("2s"), [(b"ab",), (b"\0\0",)], b"ab\0\0"),
     (Record(Point), [Point(1, 0.5), Point(0xFFFF, -2.0)], b"\1\0\0\0\0\x3f\xff\xff\0\0\0\xc0"),
+    (JSON(), [{"id": 1}, [None, True], "\u00b5"], b'{"id": 1}\n[null, true]\n"\\u00b5"\n'),
+    (JSON(b"\r\n"), [1.5, ""], b'1.5\r\n""\r\n'),
 ]
 every_stream = pytest.mark.parametrize(("framing", "frames", "stream"), STREAMS)
 

@@ -1,0 +1,129 @@
+"""What a server's handler talks to one client with."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+from .checks import check_data
+from .errors import DeadlineExpired
+from .stream import Stream
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from logging import Logger
+    from ssl import SSLContext
+
+    from .checks import Data
+    from .runtimes.base import Transport
+    from .runtimes.descriptor import SocketDescriptor
+
+
+class ClientStream(Stream):
+    """The connection of one client to a server: a stream like any other, but that only the client can connect again.
+
+    Attributes:
+        address: the client's host and port; None on a unix domain socket, where it has none.
+    """
+
+    def __init__(
+        self,
+        resource: str,
+        descriptor: SocketDescriptor,
+        address: tuple[str, int] | None,
+        eol: bytes,
+        buffer_size: int,
+        timeout: float | None,
+        ssl: SSLContext | None,
+    ) -> None:
+        super().__init__(resource, eol, False, None, None, None, buffer_size, None, timeout, None, None)
+        self.address = address
+        self._descriptor = descriptor
+        self._ssl_context = ssl
+        self._adopted = False
+        self._outbox: deque[bytes] = deque()
+        self._posted = 0
+        self._posting = threading.Lock()
+
+    async def _open_transport(self, deadline: float | None) -> Transport:
+        if self._adopted:
+            raise ConnectionError(f"{self}: has ended, and only the client can connect again")
+        self._adopted = True
+        transport = self.runtime.adopt(self._descriptor, self.buffer_size)
+        if self._ssl_context is None:
+            return transport
+        from .tls import secure
+
+        try:
+            return await secure(self.runtime, transport, self._ssl_context, None, deadline)
+        except DeadlineExpired:
+            raise self.runtime.timeout_error(f"{self}: no TLS handshake in time") from None
+
+    @property
+    def log(self) -> Logger:
+        """Where the stream logs: one logger for all, since clients come and go, and loggers stay for ever."""
+        import logging
+
+        return logging.getLogger("sockio.server")
+
+    def post(self, data: Data) -> None:
+        """Send *data* as soon as the client takes it, after what was posted before, and wait for nothing.
+
+        Raises:
+            ConnectionError: the client has gone.
+            LimitError: it does not take what was posted before, and now more than ``buffer_size`` bytes are waiting.
+                It has been disconnected.
+        """
+        data = bytes(check_data(data))
+        link = self._link
+        if link is None or not link.ready:
+            raise self._gone(link, "post")
+        with self._posting:
+            first = not self._posted
+            self._posted += len(data)
+            self._outbox.append(data)
+        if self._posted > self.buffer_size:
+            waiting = self._posted
+            self._cut_off()
+            raise self.runtime.limit_error(
+                f"{self}: disconnected, since it does not read: {waiting} bytes were waiting to be sent",
+                self.buffer_size,
+            )
+        if first:
+            self.runtime.spawn(self._send_posted(), f"post to {self}")
+
+    async def _send_posted(self) -> None:
+        while True:
+            with self._posting:
+                data = b"".join(self._outbox)
+                self._outbox.clear()
+            try:
+                await self.write(data, None)
+            except (OSError, ValueError) as error:
+                self.log.info("%s: what was posted has not been sent: %s", self, error)
+                return
+            with self._posting:
+                self._posted -= len(data)
+                if not self._posted:
+                    return
+
+    def _is_idle(self) -> bool:
+        """Tell whether the handler waits for the client, from which nothing has come, with nothing left to send."""
+        link = self._link
+        if link is None or link.writer is not None or self._posted:
+            return False
+        reader = link.reader
+        return reader is not None and not reader.writes and not self.in_waiting()
+
+    def _cut_off(self) -> None:
+        """Disconnect the client at once. A call that is using the connection ends with a ConnectionAbortedError."""
+        link = self._link
+        if link is None:
+            self._descriptor.shut_down()  # perhaps in the middle of a handshake
+        else:
+            self._retire(link, None)
+
+    def _forget_in_child(self) -> None:
+        super()._forget_in_child()
+        if not self._adopted:
+            self._descriptor.forget()

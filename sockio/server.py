@@ -1,0 +1,420 @@
+"""Servers: a handler for each client, over the same reads and writes that a client has.
+
+A server listens, and calls its handler with a `ClientStream` for every client that connects: in a task of its own, or
+in a thread where calls block. Whatever a client does, and whatever its handler raises, ends that client alone.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import weakref
+
+from .checks import check_count
+from .client_stream import ClientStream
+from .common import DEFAULT_LIMIT, DFT_KEEP_ALIVE
+from .deadline import check_timeout
+from .errors import ConnectionEOFError, DeadlineExpired, LimitError, ProtocolError
+from .resource import UnixAddress
+from .runtimes import bind
+from .runtimes.listeners import BACKLOG, accept, listen_everywhere, listen_unix
+from .runtimes.sockets import set_options
+from .tcp import check_keep_alive
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from logging import Logger
+    from ssl import SSLContext
+    from types import TracebackType
+    from typing import Any, Generic, TypeVar
+
+    from typing_extensions import Self
+
+    from .checks import Data
+    from .runtimes.base import Runtime, Waiter
+    from .runtimes.descriptor import SocketDescriptor
+    from .runtimes.listeners import Listener
+
+    Client = TypeVar("Client")
+else:
+    Client = None
+
+    class Generic:
+        """Stands in for `typing.Generic`, which is slow to import."""
+
+        def __class_getitem__(cls, item):
+            return cls
+
+
+#: Errors of accepting that say that something is used up, which may be there again in a moment.
+EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+#: Seconds until the next attempt then.
+PAUSE = 0.1
+
+#: While a server closes, seconds between looks at whether a client has become idle.
+LOOK = 0.02
+
+#: Seconds that handlers have to end in once they have been cut off.
+GRACE = 1.0
+
+
+class Server(Generic[Client]):
+    """Serves clients that connect to a TCP port or a unix domain socket: ``async with serve(handler, host, port): …``.
+
+    Args:
+        handler: called with the `ClientStream` of each client that has connected. When it returns, the connection is
+            closed. What it raises is logged: an error of the connection in a line, anything else with its traceback.
+        host: where to listen: a name or an address of this machine; None or ``""`` for all of them. Nobody but this
+            machine can connect to the default.
+        port: 0 for any that is free; `port` then tells which.
+        path: listen at a unix domain socket instead, with this absolute path.
+        eol: what ends a line.
+        buffer_size: the longest line or frame accepted from a client, the most that is read ahead, and the most that
+            `ClientStream.post` keeps for a client which does not read, in bytes.
+        timeout: seconds that a call on a client's stream may take unless it says otherwise, and so how long a client
+            may be idle, or take to send a line, while the handler reads; None for no limit.
+        max_clients: how many are served at once. Those beyond are disconnected at once.
+        ssl: TLS: an `ssl.SSLContext` with the server's certificate.
+        handshake_timeout: seconds that a client has for the TLS handshake.
+        backlog: how many connections may wait to be accepted.
+        no_delay: send small packets at once (TCP_NODELAY).
+        keep_alive: when to probe idle connections, as for `TCP`.
+        family: `socket.AF_INET` or `socket.AF_INET6` to listen at addresses of that kind alone.
+        reuse_port: let other processes listen at the same port (SO_REUSEPORT).
+
+    Attributes:
+        host, port, path: where it listens; ``port`` is the real one once it is open.
+        refused: how many clients were disconnected because of ``max_clients``.
+
+    Raises:
+        TypeError, ValueError: an argument that cannot be; the message says what is allowed. No I/O is done here.
+    """
+
+    runtime: Runtime
+
+    def __init__(
+        self,
+        handler: Callable[[Client], Any],
+        host: str | None = "127.0.0.1",
+        port: int = 0,
+        *,
+        path: str | None = None,
+        eol: bytes = b"\n",
+        buffer_size: int = DEFAULT_LIMIT,
+        timeout: float | None = None,
+        max_clients: int = 1000,
+        ssl: SSLContext | None = None,
+        handshake_timeout: float | None = 10.0,
+        backlog: int = BACKLOG,
+        no_delay: bool = True,
+        keep_alive: Mapping[str, int] | bool | None = DFT_KEEP_ALIVE,
+        family: int = 0,
+        reuse_port: bool = False,
+    ) -> None:
+        if not callable(handler):
+            raise TypeError(f"handler must be callable, not {handler!r}")
+        self.runtime.check_callback("handler", handler)
+        check_keep_alive(keep_alive)
+        self.handler = handler
+        self.host = host
+        self.port = check_count("port", port, 0)
+        self.path = path
+        self.eol = eol
+        self.buffer_size = buffer_size
+        self.timeout = check_timeout("timeout", timeout)
+        self.max_clients = check_count("max_clients", max_clients, 1)
+        self.ssl = ssl
+        self.handshake_timeout = check_timeout("handshake_timeout", handshake_timeout)
+        self.backlog = check_count("backlog", backlog, 1)
+        self.no_delay = no_delay
+        self.keep_alive = keep_alive
+        self.family = family
+        self.reuse_port = reuse_port
+        self.refused = 0
+        self._client_class = bind(ClientStream, self.runtime)
+        self._client_counter = 0
+        self._listeners: list[Listener] = []
+        self._handling: dict[ClientStream, _Handling] = {}
+        self._full = False
+        self._waiters: list[Waiter] = []
+        if path is not None:
+            UnixAddress(path)
+        if ssl is not None:
+            from .tls import check_server_context
+
+            check_server_context(ssl)
+        _servers.add(self)
+
+    def __str__(self) -> str:
+        return self.resource
+
+    def __repr__(self) -> str:
+        state = f"{len(self._handling)} clients" if self.is_open else "not open"
+        return f"<{type(self).__module__}.{type(self).__name__} {self.resource}, {state}>"
+
+    @property
+    def resource(self) -> str:
+        """Where it listens, as a URL."""
+        if self.path is not None:
+            return str(UnixAddress(self.path))
+        return _url("tcp" if self.ssl is None else "tls", self.host or "0.0.0.0", self.port)
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """The hosts and ports at which it listens; none on a unix domain socket, and when it is not open."""
+        return [listener.address() for listener in self._listeners if self.path is None and not listener.ended]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether clients can connect."""
+        return any(not listener.ended for listener in self._listeners)
+
+    @property
+    def clients(self) -> list[Client]:
+        """The streams of the clients that are being served, in the order in which they came."""
+        return [handling.stream for handling in list(self._handling.values()) if handling.stream is not None]
+
+    @property
+    def log(self) -> Logger:
+        """Where the server logs: the logger "sockio.server"."""
+        import logging  # slow to import, and seldom used
+
+        return logging.getLogger("sockio.server")
+
+    async def open(self) -> None:
+        """Listen, and serve whoever connects.
+
+        Raises:
+            ConnectionError: it is open already.
+            OSError: the port is in use, the address is not one of this machine, ...
+        """
+        if self._listeners:
+            raise ConnectionError(f"{self}: is open already")
+        try:
+            if self.path is not None:
+                self._listeners = [listen_unix(self.path, self.backlog)]
+            else:
+                self._listeners = await listen_everywhere(
+                    self.runtime, self.host, self.port, self.family, self.backlog, self.reuse_port
+                )
+                self.port = self._listeners[0].address()[1]
+        except OSError as error:
+            error.filename = self.resource
+            raise
+        for listener in list(self._listeners):
+            self.runtime.spawn(self._accept_from(listener), str(self))
+
+    async def close(self, timeout: float | None = 5.0) -> None:
+        """Stop listening, let handlers finish what they are at, and cut off those that take too long.
+
+        A client that is idle (its handler is waiting for it, and nothing has come) is disconnected at once. In a
+        handler, the handler itself is not waited for.
+
+        Args:
+            timeout: seconds that handlers have to finish; None for no limit. Then their connections are closed, and
+                tasks are cancelled. A thread cannot be: if it goes on all the same, that is logged.
+        """
+        deadline = None if timeout is None else self.runtime.clock() + timeout
+        for listener in self._listeners:
+            listener.shut_down()
+        try:
+            while self._others() and (deadline is None or self.runtime.clock() < deadline):
+                for client in self._others():
+                    if client._is_idle():
+                        self._cut_off(client)
+                await self._wait_change(self.runtime.clock() + LOOK)
+        finally:
+            for client in self._others():
+                self._cut_off(client)
+                self._handling[client].cancel()
+        grace = self.runtime.clock() + GRACE
+        while (self._others() or self._listeners) and self.runtime.clock() < grace:
+            await self._wait_change(grace)
+        for client in self._others():
+            self.log.warning("%s: the handler of %s does not end", self, client)
+
+    async def wait_closed(self) -> None:
+        """Wait until `close` has been called, from elsewhere, and all handlers have ended."""
+        while self._listeners or self._others():
+            await self._wait_change(None)
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def broadcast(self, data: Data) -> None:
+        """Send *data* to all clients that are being served, as `ClientStream.post` does, and wait for none of them.
+
+        A client that does not read, so that more than ``buffer_size`` bytes are waiting for it, is disconnected.
+        """
+        for client in list(self._handling):
+            try:
+                client.post(data)
+            except LimitError as error:
+                self.log.warning("%s", error)
+            except ConnectionError:
+                pass  # it is about to be noticed by its handler
+
+    # Clients
+
+    async def _accept_from(self, listener: Listener) -> None:
+        exhausted = False
+        try:
+            while True:
+                try:
+                    descriptor = await accept(self.runtime, listener, None)
+                except OSError as error:
+                    if error.errno not in EXHAUSTED:
+                        raise
+                    if not exhausted:
+                        self.log.error("%s: cannot accept clients at the moment: %s", self, error)
+                    exhausted = True
+                    await self.runtime.sleep(PAUSE)
+                else:
+                    exhausted = False
+                    self._admit(descriptor)
+                    await self.runtime.sleep(0)  # a flood of clients must let others run
+        except OSError as error:
+            if not listener.ended:
+                self.log.error("%s: accepts no clients any more: %s", self, error)
+        finally:
+            listener.ended = True
+            listener.close()
+            self._listeners.remove(listener)
+            self._wake()
+
+    def _admit(self, descriptor: SocketDescriptor) -> None:
+        """Serve a client that has connected, if there is room for one more."""
+        if len(self._handling) >= self.max_clients:
+            descriptor.close()
+            self.refused += 1
+            if not self._full:
+                self.log.warning("%s: full: clients beyond %d are disconnected", self, self.max_clients)
+            self._full = True
+            return
+        try:
+            client = self._make_client(descriptor)
+        except OSError:
+            descriptor.close()  # it has gone again
+            return
+        handling = self._handling[client] = _Handling()
+        try:
+            handling.cancel = self.runtime.spawn(self._serve(client, handling), str(client))
+        except RuntimeError as error:
+            self.log.error("%s: cannot serve %s: %s", self, client, error)  # no more threads
+            descriptor.close()
+            del self._handling[client]
+
+    def _make_client(self, descriptor: SocketDescriptor) -> ClientStream:
+        self._client_counter += 1
+        address = None
+        if self.path is not None:
+            resource = f"{self.resource}#{self._client_counter}"
+        else:
+            set_options(descriptor.socket, self.no_delay, None, self.keep_alive)
+            address = descriptor.socket.getpeername()[:2]
+            resource = _url("tcp" if self.ssl is None else "tls", *address)
+        return self._client_class(resource, descriptor, address, self.eol, self.buffer_size, self.timeout, self.ssl)
+
+    def _present(self, client: ClientStream) -> Client:
+        """Return what the handler gets for a client."""
+        return client  # type: ignore[return-value]  # where it is the stream itself, the class says so
+
+    async def _serve(self, client: ClientStream, handling: _Handling) -> None:
+        handling.caller = self.runtime.caller()
+        try:
+            await client.open(self.handshake_timeout)
+            handling.stream = self._present(client)
+            awaitable = self.runtime.invoke(self.handler, handling.stream)
+            if awaitable is not None:
+                await awaitable
+        except Exception as error:
+            self._note_failure(client, handling, error)
+        finally:
+            client._cut_off()
+            del self._handling[client]
+            self._full = False
+            self._wake()
+
+    def _cut_off(self, client: ClientStream) -> None:
+        self._handling[client].cut_off = True
+        client._cut_off()
+
+    def _note_failure(self, client: ClientStream, handling: _Handling, error: Exception) -> None:
+        """Log once what has ended the service of a client."""
+        left = isinstance(error, ConnectionEOFError) and not error.partial  # as most of them do
+        if left or (handling.cut_off and isinstance(error, ConnectionError)):
+            self.log.info("%s: %s", self, error)
+        elif isinstance(error, (ConnectionError, LimitError, ProtocolError)) or (
+            isinstance(error, OSError) and error.filename == client.resource
+        ):
+            text = str(error)
+            self.log.warning("%s: %s", self, text if str(client) in text else f"{client}: {text}")
+        else:
+            self.log.error("%s: the handler of %s failed", self, client, exc_info=error)
+
+    def _others(self) -> list[ClientStream]:
+        """Return the clients whose handlers run, but the one that is asking."""
+        caller = self.runtime.caller()
+        return [client for client, handling in list(self._handling.items()) if handling.caller != caller]
+
+    def _wake(self) -> None:
+        for waiter in list(self._waiters):
+            waiter.set()
+
+    async def _wait_change(self, deadline: float | None) -> None:
+        """Wait until a client or the server has ended, or until the deadline."""
+        waiter = self.runtime.waiter()
+        self._waiters.append(waiter)
+        try:
+            if self._listeners or self._others():
+                await waiter.wait(deadline)
+        except DeadlineExpired:
+            pass
+        finally:
+            self._waiters.remove(waiter)
+
+    def _forget_in_child(self) -> None:
+        """In a forked child: the server is the parent's."""
+        for listener in self._listeners:
+            listener.ended = True
+            listener.forget()
+        self._listeners.clear()
+        self._handling.clear()
+
+
+class _Handling:
+    """A client that is being served: by whom, how that is cancelled, and what the handler has been given."""
+
+    def __init__(self) -> None:
+        self.caller: Any = None
+        self.cut_off = False
+        self.cancel: Callable[[], None] = _nothing
+        self.stream: Any = None
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def _url(scheme: str, host: str, port: int) -> str:
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+_servers: weakref.WeakSet[Server[Any]] = weakref.WeakSet()
+
+
+def _forget_in_child() -> None:
+    for server in list(_servers):
+        server._forget_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)
