@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
     from .checks import Data
+    from .deadline import Timeout
+    from .link import Link
     from .runtimes.base import Transport
     from .runtimes.descriptor import SocketDescriptor
+    from .turns import Ticket
 
 
 class ClientStream(Stream):
@@ -25,6 +28,8 @@ class ClientStream(Stream):
     Attributes:
         address: the client's host and port; None on a unix domain socket, where it has none.
     """
+
+    _looks_before_writing = False
 
     def __init__(
         self,
@@ -41,6 +46,7 @@ class ClientStream(Stream):
         self._descriptor = descriptor
         self._ssl_context = ssl
         self._adopted = False
+        self._disconnected = False
         self._outbox: deque[bytes] = deque()
         self._posted = 0
         self._posting = threading.Lock()
@@ -65,6 +71,22 @@ class ClientStream(Stream):
         import logging
 
         return logging.getLogger("sockio.server")
+
+    def _look_at(self, link: Link, ticket: Ticket) -> bool:
+        """Look before using the link; a client that has closed its sending side may still be waiting for an answer."""
+        if ticket.reads and ticket.writes:
+            return super()._look_at(link, ticket)
+        torn = link.reader if ticket.reads else link.writer
+        return (torn is None and not link.closed) or super()._look_at(link, ticket)
+
+    def _fail(self, ticket: Ticket, timeout: Timeout, error: BaseException) -> BaseException:
+        """Give up the link of a call that failed, but not because the client has nothing more to say."""
+        link = ticket.link
+        if link is None or link.closed or ticket.writes or not isinstance(error, EOFError):
+            return super()._fail(ticket, timeout, error)
+        link.reader = None
+        self._note_hang_up(link, None)
+        return error
 
     def post(self, data: Data) -> None:
         """Send *data* as soon as the client takes it, after what was posted before, and wait for nothing.
@@ -113,10 +135,14 @@ class ClientStream(Stream):
         if link is None or link.writer is not None or self._posted:
             return False
         reader = link.reader
-        return reader is not None and not reader.writes and not self.in_waiting()
+        try:
+            return reader is not None and not reader.writes and not self.in_waiting()
+        except OSError:
+            return False  # its thread has closed it at this moment
 
     def _cut_off(self) -> None:
         """Disconnect the client at once. A call that is using the connection ends with a ConnectionAbortedError."""
+        self._disconnected = True
         link = self._link
         if link is None:
             self._descriptor.shut_down()  # perhaps in the middle of a handshake

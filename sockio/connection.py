@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 class Connection(Endpoint):
     """An endpoint whose link is used by one call at a time: a reader and a writer, or an exchange."""
 
+    #: Whether a plain write goes to a peer that has closed its side: to nobody else than one who may be listening yet.
+    _looks_before_writing = True
+
     async def _call(
         self,
         method: str,
@@ -85,12 +88,12 @@ class Connection(Endpoint):
                 link = self._link if current is None else current.link
                 if (
                     link is None
-                    or only is not None
-                    or not ticket.reads
+                    or (only is not None and link is not only)
+                    or (not ticket.reads and self._looks_before_writing)
                     or link.reader is not None
                     or link.writer is not None
                     or link.buffer.used
-                    or link.transport.arrived()
+                    or (receive is not None and (data is not None or self.auto_reconnect) and link.transport.arrived())
                 ):
                     link, deadline = await self._see_to(link, ticket, only, current is None, deadline)
                 ticket.link = link

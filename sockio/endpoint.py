@@ -189,7 +189,7 @@ class Endpoint(Callbacks):
                 try:
                     return await self._open_transport(deadline)
                 except OSError as error:
-                    if error.filename is None:
+                    if error.errno is not None and error.filename is None:
                         error.filename = self.resource
                     refusal = error
                     if self.retry.attempts is not None and attempt >= self.retry.attempts:

@@ -12,7 +12,7 @@ from .deadline import DEFAULT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
 
     from .link import Link
     from .stream import Stream
@@ -39,13 +39,14 @@ class BaseStream:
     async def _generate(self) -> AsyncIterator[bytes]:
         link: Link | None = None
         while True:
-            batch = await self.next_batch(link)
-            if batch is None:
+            try:
+                link, items = await self._read_batch(link)
+            except (EOFError, ConnectionError) as error:
+                self._check_end(link, error)
                 if not self.reconnect:
                     return
                 link = None
                 continue
-            link, items = batch
             for item in items:
                 yield item
 
@@ -62,15 +63,22 @@ class BaseStream:
         """
         try:
             return await self._read_batch(link)
-        except EOFError as error:
-            if getattr(error, "partial", b""):
-                raise
-        except ConnectionError as error:
-            if link is None or not self.reconnect or isinstance(error, TimeoutError):
-                raise
+        except (EOFError, ConnectionError) as error:
+            self._check_end(link, error)
         return None
 
-    async def _read_batch(self, link: Link | None) -> tuple[Link | None, Iterable[bytes]]:
+    def _check_end(self, link: Link | None, error: Exception) -> None:
+        """Raise the error, unless it says that the link has ended where an item has."""
+        if isinstance(error, EOFError):
+            if getattr(error, "partial", b""):
+                raise error
+        elif link is None or not self.reconnect or isinstance(error, TimeoutError):
+            raise error
+
+    def _read_batch(self, link: Link | None) -> Awaitable[tuple[Link | None, Iterable[bytes]]]:
+        return self._read_one(link)
+
+    async def _read_one(self, link: Link | None) -> tuple[Link | None, Iterable[bytes]]:
         return link, [await self._read()]
 
     async def _read(self) -> bytes:
@@ -120,9 +128,9 @@ class LineStream(BaseStream):
         super().__init__(tcp, reconnect)
         self.eol = None if eol is None else check_eol(eol)
 
-    async def _read_batch(self, link: Link | None) -> tuple[Link | None, Iterable[bytes]]:
+    def _read_batch(self, link: Link | None) -> Awaitable[tuple[Link | None, Iterable[bytes]]]:
         eol = self.tcp.eol if self.eol is None else self.eol
-        return await self.tcp._call("iteration", DEFAULT, None, self.tcp._receive_line_batch, link, eol)
+        return self.tcp._call("iteration", DEFAULT, None, self.tcp._receive_line_batch, link, eol)
 
 
 class BlockStream(BaseStream):
@@ -138,9 +146,9 @@ class BlockStream(BaseStream):
         super().__init__(tcp, reconnect)
         self.limit = check_eol(limit) if isinstance(limit, bytes) else check_count("limit", limit, 1)
 
-    async def _read_batch(self, link: Link | None) -> tuple[Link | None, Iterable[bytes]]:
+    def _read_batch(self, link: Link | None) -> Awaitable[tuple[Link | None, Iterable[bytes]]]:
         receive = self.tcp._receive_line_batch if isinstance(self.limit, bytes) else self._receive_block
-        return await self.tcp._call("iteration", DEFAULT, None, receive, link, self.limit)
+        return self.tcp._call("iteration", DEFAULT, None, receive, link, self.limit)
 
     async def _receive_block(self, link: Link, deadline: float | None, size: int) -> tuple[Link, Iterable[bytes]]:
         return link, [await self.tcp._receive_exactly(link, deadline, size)]

@@ -1842,7 +1842,7 @@ class Endpoint(Callbacks):
                 try:
                     return self._open_transport(deadline)
                 except EnvironmentError as error:
-                    if error.filename is None:
+                    if error.errno is not None and error.filename is None:
                         error.filename = self.resource
                     refusal = error
                     if self.retry.attempts is not None and attempt >= self.retry.attempts:
@@ -2013,6 +2013,9 @@ if hasattr(os, "register_at_fork"):
 class BaseConnection(Endpoint):
     """An endpoint whose link is used by one call at a time: a reader and a writer, or an exchange."""
 
+    #: Whether a plain write goes to a peer that has closed its side: to nobody else than one who may be listening yet.
+    _looks_before_writing = True
+
     def _call(self, method, timeout, data, receive, only, *args):
         """Do one call: wait for its turn, make sure of the link, send and receive.
 
@@ -2059,12 +2062,12 @@ class BaseConnection(Endpoint):
                 link = self._link if current is None else current.link
                 if (
                     link is None
-                    or only is not None
-                    or not ticket.reads
+                    or (only is not None and link is not only)
+                    or (not ticket.reads and self._looks_before_writing)
                     or link.reader is not None
                     or link.writer is not None
                     or link.buffer.used
-                    or link.transport.arrived()
+                    or (receive is not None and (data is not None or self.auto_reconnect) and link.transport.arrived())
                 ):
                     link, deadline = self._see_to(link, ticket, only, current is None, deadline)
                 ticket.link = link
@@ -2320,7 +2323,12 @@ class Receiving(BaseConnection):
         """Return all the complete lines that have come; until they are consumed they stay in the buffer."""
         buffer = link.buffer
         if not buffer:
-            self._receive(link, deadline)
+            chunk = link.transport.receive(deadline)
+            if not chunk:
+                raise self._cut_short(b"")
+            if chunk.endswith(eol) and chunk.find(eol) + len(eol) == len(chunk) <= self.buffer_size:
+                return link, (chunk,)  # a request that has come alone need not go through the buffer
+            buffer.append(chunk)
         while True:
             if len(buffer) > self.buffer_size:
                 # Among so much there may be a line that is too long.
@@ -2814,13 +2822,14 @@ class BaseStream(object):
     def _generate(self):
         link = None
         while True:
-            batch = self.next_batch(link)
-            if batch is None:
+            try:
+                link, items = self._read_batch(link)
+            except (EOFError, ConnectionError) as error:
+                self._check_end(link, error)
                 if not self.reconnect:
                     return
                 link = None
                 continue
-            link, items = batch
             for item in items:
                 yield item
 
@@ -2839,15 +2848,22 @@ class BaseStream(object):
         """
         try:
             return self._read_batch(link)
-        except EOFError as error:
-            if getattr(error, "partial", b""):
-                raise
-        except ConnectionError as error:
-            if link is None or not self.reconnect or isinstance(error, TimeoutError):
-                raise
+        except (EOFError, ConnectionError) as error:
+            self._check_end(link, error)
         return None
 
+    def _check_end(self, link, error):
+        """Raise the error, unless it says that the link has ended where an item has."""
+        if isinstance(error, EOFError):
+            if getattr(error, "partial", b""):
+                raise error
+        elif link is None or not self.reconnect or isinstance(error, TimeoutError):
+            raise error
+
     def _read_batch(self, link):
+        return self._read_one(link)
+
+    def _read_one(self, link):
         return link, [self._read()]
 
     def _read(self):

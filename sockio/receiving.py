@@ -109,7 +109,14 @@ class Receiving(Connection):
         """Return all the complete lines that have come; until they are consumed they stay in the buffer."""
         buffer = link.buffer
         if not buffer:
-            await self._receive(link, deadline)
+            chunk = link.transport.receive(deadline)
+            if not isinstance(chunk, bytes):
+                chunk = await chunk
+            if not chunk:
+                raise self._cut_short(b"")
+            if chunk.endswith(eol) and chunk.find(eol) + len(eol) == len(chunk) <= self.buffer_size:
+                return link, (chunk,)  # a request that has come alone need not go through the buffer
+            buffer.append(chunk)
         while True:
             if len(buffer) > self.buffer_size:
                 # Among so much there may be a line that is too long.

@@ -10,7 +10,7 @@ import errno
 import os
 import weakref
 
-from .checks import check_count
+from .checks import check_count, check_eol
 from .client_stream import ClientStream
 from .common import DEFAULT_LIMIT, DFT_KEEP_ALIVE
 from .deadline import check_timeout
@@ -121,8 +121,8 @@ class Server(Generic[Client]):
         self.host = host
         self.port = check_count("port", port, 0)
         self.path = path
-        self.eol = eol
-        self.buffer_size = buffer_size
+        self.eol = check_eol(eol)
+        self.buffer_size = check_count("buffer_size", buffer_size, 1)
         self.timeout = check_timeout("timeout", timeout)
         self.max_clients = check_count("max_clients", max_clients, 1)
         self.ssl = ssl
@@ -223,11 +223,11 @@ class Server(Generic[Client]):
             while self._others() and (deadline is None or self.runtime.clock() < deadline):
                 for client in self._others():
                     if client._is_idle():
-                        self._cut_off(client)
+                        client._cut_off()
                 await self._wait_change(self.runtime.clock() + LOOK)
         finally:
             for client in self._others():
-                self._cut_off(client)
+                client._cut_off()
                 self._handling[client].cancel()
         grace = self.runtime.clock() + GRACE
         while (self._others() or self._listeners) and self.runtime.clock() < grace:
@@ -293,11 +293,11 @@ class Server(Generic[Client]):
     def _admit(self, descriptor: SocketDescriptor) -> None:
         """Serve a client that has connected, if there is room for one more."""
         if len(self._handling) >= self.max_clients:
-            descriptor.close()
             self.refused += 1
             if not self._full:
                 self.log.warning("%s: full: clients beyond %d are disconnected", self, self.max_clients)
             self._full = True
+            descriptor.close()
             return
         try:
             client = self._make_client(descriptor)
@@ -336,21 +336,17 @@ class Server(Generic[Client]):
             if awaitable is not None:
                 await awaitable
         except Exception as error:
-            self._note_failure(client, handling, error)
+            self._note_failure(client, error)
         finally:
             client._cut_off()
             del self._handling[client]
             self._full = False
             self._wake()
 
-    def _cut_off(self, client: ClientStream) -> None:
-        self._handling[client].cut_off = True
-        client._cut_off()
-
-    def _note_failure(self, client: ClientStream, handling: _Handling, error: Exception) -> None:
+    def _note_failure(self, client: ClientStream, error: Exception) -> None:
         """Log once what has ended the service of a client."""
         left = isinstance(error, ConnectionEOFError) and not error.partial  # as most of them do
-        if left or (handling.cut_off and isinstance(error, ConnectionError)):
+        if left or (client._disconnected and isinstance(error, ConnectionError)):
             self.log.info("%s: %s", self, error)
         elif isinstance(error, (ConnectionError, LimitError, ProtocolError)) or (
             isinstance(error, OSError) and error.filename == client.resource
@@ -395,7 +391,6 @@ class _Handling:
 
     def __init__(self) -> None:
         self.caller: Any = None
-        self.cut_off = False
         self.cancel: Callable[[], None] = _nothing
         self.stream: Any = None
 

@@ -58,6 +58,13 @@ class Wait:
 
     async def wait(self, deadline: float | None) -> None:
         """Wait until `wake`."""
+        try:
+            await self.begin(deadline)
+        finally:
+            self.end()
+
+    def begin(self, deadline: float | None) -> asyncio.Future[None]:
+        """Return what to await until `wake`; `end` has to follow. Those who wait often do so without `wait` between."""
         self._deadline = deadline
         if deadline is not None:
             if deadline <= self._loop.time():
@@ -68,10 +75,11 @@ class Wait:
                 self._timer.cancel()
                 self._timer = self._loop.call_at(deadline, self._look_at_clock)
         self._future = self._loop.create_future()
-        try:
-            await self._future
-        finally:
-            self._future = None
+        return self._future
+
+    def end(self) -> None:
+        """Wait no more."""
+        self._future = None
 
     def wake(self) -> None:
         """Let the waiting task, if any, go on."""
@@ -205,9 +213,15 @@ class AsyncioTransport(Transport):
 
     async def _receive(self, deadline: float | None) -> bytes:
         while not self._chunks:
-            if self._at_end():
+            if (self._ended or self._closed) and self._at_end():
                 return b""
-            await self._wait_readable(deadline)
+            if self._descriptor.shared or deadline is not None:
+                await self._wait_readable(deadline)
+                continue
+            try:
+                await self._reading.begin(None)
+            finally:
+                self._reading.end()
         return self._take_chunk()
 
     async def _wait_readable(self, deadline: float | None) -> None:

@@ -89,6 +89,10 @@ class Flavour:
     def Unix(self, *args: Any, **options: Any) -> Any:
         return self.keep(self.module.Unix(*args, **options))
 
+    def serve(self, handler: Callable[..., Awaitable[Any]], *args: Any, **options: Any) -> Any:
+        """Return a server, not yet open, whose handler is written as a contract is."""
+        return self.module.serve(handler, *args, **options)
+
     def make(self, cls: type[Any], *args: Any, **options: Any) -> Any:
         """Make a driver of a class that makes its connection itself, in this flavour."""
         return cls(*args, **options)
@@ -293,6 +297,10 @@ def is_driver(thing: Any) -> bool:
     return hasattr(type(thing), "_twins")
 
 
+#: Methods that are not awaited anywhere.
+PLAIN = ("at_eof", "broadcast", "connected", "in_waiting", "post", "reset_input_buffer")
+
+
 class Awaited:
     """A blocking stream whose calls are awaited, so that a contract has one text."""
 
@@ -304,7 +312,7 @@ class Awaited:
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self.stream, name)
-        if not inspect.ismethod(value) or name in ("connected", "at_eof", "in_waiting", "reset_input_buffer"):
+        if not inspect.ismethod(value) or name in PLAIN:
             return value
 
         async def call(*args: Any, **options: Any) -> Any:
@@ -359,6 +367,12 @@ class Blocking(Flavour):
 
     def Unix(self, *args: Any, **options: Any) -> Any:
         return self.keep(Awaited(self.facade.Unix(*args, **self.options, **options)))
+
+    def serve(self, handler: Callable[..., Awaitable[Any]], *args: Any, **options: Any) -> Any:
+        def plain(client: Any) -> Any:
+            return finish(handler(Awaited(client)))  # type: ignore[arg-type]
+
+        return Awaited(self.module.serve(plain, *args, **options))
 
     def make(self, cls: type[Any], *args: Any, **options: Any) -> Any:
         from instruments.base import blocking
@@ -429,13 +443,14 @@ class Futures(Blocking):
     name = "futures"
     module_name = "sockio.futures"
     options = {"resolve_futures": False}
+    lacks = frozenset({"server"})
 
 
 class Python2(Blocking):
     name = "py2"
     module_name = "sockio.py2"
     #: Only a call notices that the peer has gone; the rest is for other kinds of links or of calls.
-    lacks = frozenset({"idle", "serial", "unix", "url", "tls"})
+    lacks = frozenset({"idle", "serial", "server", "unix", "url", "tls"})
 
 
 FLAVOURS: dict[str, type[Flavour]] = {kind.name: kind for kind in (Asyncio, Trio, Blocking, Futures, Python2)}
