@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # Programs that some tests talk to, and the Debian packages that have them where these are not called the same.
-PEERS := socat ip:iproute2 ser2net rpcbind sigrok-cli lxi:lxi-tools mbpoll gcc cansend:can-utils qemu-system-x86_64:qemu-system-x86
+PEERS := socat ip:iproute2 ser2net rpcbind sigrok-cli lxi:lxi-tools mbpoll gcc nc:netcat-openbsd openssl cansend:can-utils qemu-system-x86_64:qemu-system-x86
 
 .PHONY: help demo test lab peers check-generated lint types imports tests bench generate clean
 

@@ -12,7 +12,7 @@ import pytest
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-FILES = [HERE / "calls.py", HERE / "drivers.py", HERE / "pipes.py", HERE / "mistakes.py"]
+FILES = [HERE / "calls.py", HERE / "drivers.py", HERE / "pipes.py", HERE / "tcpip.py", HERE / "mistakes.py"]
 
 # They read all of sockio, and the standard library as well.
 pytestmark = pytest.mark.timeout(300)
