@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import inspect
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from .constants import CLOSE_TIMEOUT, DEFAULT_ENCODING, DEFAULT_MONITOR_CONNECTION_INTERVAL, DEFAULT_TERMINATOR
 from .input_output import InputOutput
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Coroutine
     from logging import Logger
     from types import TracebackType
     from typing import TypeVar
@@ -86,6 +86,7 @@ class BaseClientOrServer(InputOutput):
         self.should_be_connected = False
         self._users_callback = connect_callback
         self._last_reported = False
+        self._telling = False
         self._present_stream: ResumableStream | None = None
         self._start_called = False
         self._close_called = False
@@ -100,8 +101,11 @@ class BaseClientOrServer(InputOutput):
 
     @property
     def connected(self) -> bool:
-        """Whether there is a connection; also one that the peer has ended, until all that it sent has been read."""
-        return self._present_stream is not None and self._present_stream.is_usable()
+        """Whether there is a connection; also one that the peer has ended, until all that it sent has been read.
+
+        A connection that has ended at once is one as well, until ``connect_callback`` has been told that it was made.
+        """
+        return self._present_stream is not None and (self._telling or self._present_stream.is_usable())
 
     @property
     def stream(self) -> ResumableStream:
@@ -149,8 +153,8 @@ class BaseClientOrServer(InputOutput):
     ) -> None:
         await self.close()
 
-    @contextmanager
-    def _starting_once(self) -> Iterator[None]:
+    @asynccontextmanager
+    async def _starting_once(self) -> AsyncIterator[None]:
         """Guard what `start` does: once, and with an end that is known to who waits."""
         if self._start_called:
             raise RuntimeError(f"{self}: start has been called already")
@@ -159,15 +163,15 @@ class BaseClientOrServer(InputOutput):
             raise ConnectionAbortedError(f"{self}: closed before it had started")
         try:
             yield
-        except asyncio.CancelledError:
+        except BaseException as error:
             self._set_done()
-            if self._close_called:
+            self.should_be_connected = False
+            await self._let_go()
+            if isinstance(error, asyncio.CancelledError) and self._close_called:
                 # Whoever awaits start_task has not been cancelled.
                 raise ConnectionAbortedError(f"{self}: closed while it was starting") from None
-            raise
-        except Exception as error:
-            self.log.error("could not start: %s", error)
-            self._set_done()
+            if isinstance(error, Exception):
+                self.log.error("could not start: %s", error)
             raise
 
     async def _stop_starting(self) -> None:
@@ -179,11 +183,25 @@ class BaseClientOrServer(InputOutput):
         if not self.done_task.done():
             self.done_task.set_result(None)
 
-    async def _release_stream(self) -> None:
-        """Let the present connection go, before anything is waited for: the next one may be made at any moment."""
+    async def _take(self, stream: ResumableStream) -> None:
+        """Have a connection that has been made, and tell so, even if it has ended again."""
+        self._present_stream = stream
+        self.should_be_connected = True
+        self._telling = True
+        try:
+            await self.call_connect_callback()
+        finally:
+            self._telling = False
+
+    async def _let_go(self) -> None:
+        """Close the present connection, if there is one, and tell that it has ended.
+
+        Nothing is waited for in between: the next one may be made at any moment.
+        """
         stream, self._present_stream = self._present_stream, None
         if stream is not None:
             await stream.close()
+        await self.call_connect_callback()
 
     async def _on_stream(self, call: Callable[[ResumableStream], Awaitable[Result]]) -> Result:
         try:
@@ -194,25 +212,20 @@ class BaseClientOrServer(InputOutput):
 
     async def _note_connection_end(self) -> None:
         stream = self._present_stream
-        if stream is not None and not stream.is_usable() and not stream.is_receiving():
+        if stream is not None and stream.has_ended():
             await self._note_connection_loss(stream)
 
     async def _note_connection_loss(self, stream: ResumableStream) -> None:
         """Take notice that a connection has ended by itself."""
         if self._present_stream is stream:
-            await self._release_stream()
-            await self.call_connect_callback()
+            await self._let_go()
 
-    async def _watch_connection(self, stream: ResumableStream) -> None:
-        """Notice that the peer has gone, unless a read is about to, and not before all has been read.
-
-        It returns when the connection has been let go.
-        """
+    async def _wait_for_loss(self, stream: ResumableStream) -> None:
+        """Return when a connection has been let go, or is found to have ended by itself."""
         while self._present_stream is stream:
-            if self.monitor_connection_interval > 0 and not stream.is_usable() and not stream.is_receiving():
-                await self._note_connection_loss(stream)
-            else:
-                await stream.wait_changed(self.monitor_connection_interval)
+            if self.monitor_connection_interval > 0 and stream.has_ended():
+                return
+            await stream.wait_changed(self.monitor_connection_interval)
 
 
 _launched: set[asyncio.Task[Any]] = set()

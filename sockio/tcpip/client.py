@@ -11,6 +11,7 @@ from .constants import (
     DEFAULT_LIMIT,
     DEFAULT_MONITOR_CONNECTION_INTERVAL,
     DEFAULT_TERMINATOR,
+    HANDSHAKE_TIMEOUT,
     HEARTBEAT,
 )
 from .streams import ClientTCP
@@ -18,6 +19,8 @@ from .streams import ClientTCP
 if TYPE_CHECKING:
     from logging import Logger
     from ssl import SSLContext
+
+    from .resumable import ResumableStream
 
 
 class Client(BaseClientOrServer):
@@ -54,7 +57,7 @@ class Client(BaseClientOrServer):
         self.run_heartbeat_send_task = run_heartbeat_send_task
         self.heartbeat_send_sleep = heartbeat_send_sleep
         self.heartbeat_send_task: asyncio.Future[Any] = finished()
-        self._watch_connection_task: asyncio.Future[Any] = finished()
+        self._monitor_connection_task: asyncio.Future[Any] = finished()
         super().__init__(
             log=log,
             connect_callback=connect_callback,
@@ -89,7 +92,7 @@ class Client(BaseClientOrServer):
             family, flags: which addresses to look up, as for `socket.getaddrinfo`.
             local_addr: host and port to connect from.
             server_hostname: whom the server's certificate has to be for, instead of the host.
-            ssl_handshake_timeout: seconds for the TLS handshake; None for no limit.
+            ssl_handshake_timeout: seconds for the TLS handshake; 60 if None.
             ssl_shutdown_timeout: kept in any case, since closing does not wait for the server.
 
         Raises:
@@ -97,7 +100,7 @@ class Client(BaseClientOrServer):
             ConnectionAbortedError: the client was closed meanwhile.
             OSError: the connection was refused, the host is unreachable, ...
         """
-        with self._starting_once():
+        async with self._starting_once():
             stream = ClientTCP(
                 self.host,
                 self.port,
@@ -107,15 +110,13 @@ class Client(BaseClientOrServer):
                 flags=flags,
                 local_addr=local_addr,
                 server_hostname=server_hostname,
-                ssl_handshake_timeout=ssl_handshake_timeout,
+                ssl_handshake_timeout=HANDSHAKE_TIMEOUT if ssl_handshake_timeout is None else ssl_handshake_timeout,
             )
             await stream.open()
-            self._present_stream = stream
-            self.should_be_connected = True
-            self._watch_connection_task = launch(self._watch_connection(stream), f"watch {self}")
+            self._monitor_connection_task = launch(self._monitor_connection(stream), f"monitor {self}")
             if self.run_heartbeat_send_task:
                 self.heartbeat_send_task = launch(self._send_heartbeats(), f"heartbeats of {self}")
-            await self.call_connect_callback()
+            await self._take(stream)
 
     async def close(self) -> None:
         """Close the connection, or stop connecting, for good."""
@@ -123,24 +124,37 @@ class Client(BaseClientOrServer):
         self._close_called = True
         try:
             await self._stop_starting()
-            await stop(self._watch_connection_task)
+            await stop(self._monitor_connection_task)
         finally:
             await self.basic_close()
 
     async def basic_close(self) -> None:
         """Close the connection, but leave ``should_be_connected`` as it is."""
-        await self._release_stream()
-        await self.call_connect_callback()
-        self._set_done()
+        try:
+            await self._let_go()
+        finally:
+            self._set_done()
 
-    async def _release_stream(self) -> None:
-        await super()._release_stream()
-        await stop(self.heartbeat_send_task)
+    async def _let_go(self) -> None:
+        try:
+            await stop(self.heartbeat_send_task)
+        finally:
+            await super()._let_go()
+
+    # A task that has found the connection lost is none of those that close() cancels any more: connect_callback may
+    # have another task call that, and wait for it.
+
+    async def _monitor_connection(self, stream: ResumableStream) -> None:
+        await self._wait_for_loss(stream)
+        self._monitor_connection_task = finished()
+        await self._note_connection_loss(stream)
 
     async def _send_heartbeats(self) -> None:
         try:
             while True:
-                await self.write(HEARTBEAT + self.terminator)
+                await self.stream.write(HEARTBEAT + self.terminator)
                 await asyncio.sleep(self.heartbeat_send_sleep)
         except OSError as error:
             self.log.warning("no heartbeats are sent any more: %s", error)
+        self.heartbeat_send_task = finished()
+        await self._note_connection_end()

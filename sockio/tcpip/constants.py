@@ -38,5 +38,8 @@ HEARTBEAT_CHECK_INTERVAL = 1.0
 #: Seconds that closing waits, for a peer that does not take what was written and for what goes on in a server.
 CLOSE_TIMEOUT = 5.0
 
+#: Seconds that a TLS handshake may take unless ``ssl_handshake_timeout`` says otherwise, as with asyncio's own streams.
+HANDSHAKE_TIMEOUT = 60.0
+
 #: The longest line, in bytes without its end, unless ``limit`` says otherwise: that of asyncio's own streams.
 DEFAULT_LIMIT = 2**16

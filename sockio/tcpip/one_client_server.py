@@ -12,6 +12,7 @@ from .constants import (
     DEFAULT_LIMIT,
     DEFAULT_MONITOR_CONNECTION_INTERVAL,
     DEFAULT_TERMINATOR,
+    HANDSHAKE_TIMEOUT,
     KEEP_ALIVE,
 )
 from .streams import ResumableServer, ServedStream
@@ -19,6 +20,8 @@ from .streams import ResumableServer, ServedStream
 if TYPE_CHECKING:
     from logging import Logger
     from ssl import SSLContext
+
+    from .resumable import ResumableStream
 
 
 class OneClientServer(BaseClientOrServer):
@@ -36,8 +39,6 @@ class OneClientServer(BaseClientOrServer):
     Attributes:
         host: as given.
         port: 0 becomes the real port when the server has started, if it listens at one address; see `addresses`.
-        connected_task: a future that is done (with None) when a client connects. There is a new one when that client
-            has gone. It may be replaced.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class OneClientServer(BaseClientOrServer):
             raise TypeError(f"host must be one name or address, or None for all of this machine, not {host!r}")
         self.host = host
         self.port = port
-        self.connected_task: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._connected_task: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._core_server: ResumableServer | None = None
         super().__init__(
             log=log,
@@ -67,6 +68,20 @@ class OneClientServer(BaseClientOrServer):
             terminator=terminator,
             **kwargs,
         )
+
+    @property
+    def connected_task(self) -> asyncio.Future[Any]:
+        """A future that is done (with None) when a client connects. It may be replaced.
+
+        There is a new one when that client has gone, and when whoever awaited it was cancelled, and it was too.
+        """
+        if self._connected_task.cancelled():
+            self._connected_task = asyncio.get_running_loop().create_future()
+        return self._connected_task
+
+    @connected_task.setter
+    def connected_task(self, task: asyncio.Future[Any]) -> None:
+        self._connected_task = task
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
@@ -102,7 +117,7 @@ class OneClientServer(BaseClientOrServer):
             ConnectionAbortedError: the server was closed meanwhile.
             OSError: the port is in use, the address is not one of this machine, ...
         """
-        with self._starting_once():
+        async with self._starting_once():
             if reuse_address is False:
                 raise ValueError("reuse_address must be True or None: the port can always be used again at once")
             listening = ResumableServer(
@@ -111,7 +126,7 @@ class OneClientServer(BaseClientOrServer):
                 self.port,
                 buffer_size=limit,
                 ssl=ssl,
-                handshake_timeout=60.0 if ssl_handshake_timeout is None else ssl_handshake_timeout,
+                handshake_timeout=HANDSHAKE_TIMEOUT if ssl_handshake_timeout is None else ssl_handshake_timeout,
                 backlog=backlog,
                 keep_alive=KEEP_ALIVE,
                 family=family,
@@ -142,30 +157,38 @@ class OneClientServer(BaseClientOrServer):
 
     async def basic_close_client(self) -> None:
         """Disconnect the client, if there is one, but leave ``should_be_connected`` as it is."""
-        await self._release_stream()
-        await self.call_connect_callback()
+        await self._let_go()
 
-    async def _release_stream(self) -> None:
-        await super()._release_stream()
+    async def _take(self, stream: ResumableStream) -> None:
+        if not self.connected_task.done():
+            self.connected_task.set_result(None)
+        await super()._take(stream)
+
+    async def _let_go(self) -> None:
         if self.connected_task.done():
             self.connected_task = asyncio.get_running_loop().create_future()
+        await super()._let_go()
 
     async def _serve_client(self, stream: ServedStream) -> None:
         """Have a client that has connected, until it is let go."""
+        await self._finish_with_last_client()
         while self._present_stream is not None:
-            if self.connected:
+            if self._present_stream.is_usable():
                 self.log.error("%s is disconnected: there is a client already, %s", stream, self._present_stream)
                 return
             await self._note_connection_loss(self._present_stream)  # it comes back before that was noticed
+            await self._finish_with_last_client()
         if self._close_called:
             return
-        self._present_stream = stream
-        self.should_be_connected = True
-        if not self.connected_task.done():
-            self.connected_task.set_result(None)
-        await self.call_connect_callback()
-        await self._attend_client(stream)
+        try:
+            await self._take(stream)
+            await self._attend_client(stream)
+        finally:
+            await self._note_connection_loss(stream)
+
+    async def _finish_with_last_client(self) -> None:
+        """Wait until nothing goes on for a client that has gone."""
 
     async def _attend_client(self, stream: ServedStream) -> None:
-        """Return when the client has been let go."""
-        await self._watch_connection(stream)
+        """Return when the client has been let go, or is found to have gone."""
+        await self._wait_for_loss(stream)

@@ -85,11 +85,13 @@ class OneClientReadLoopServer(OneClientServer):
         Args:
             cancel_read_loop_task: False when called from something that `read_and_dispatch` waits for.
         """
+        stream = self._present_stream
         try:
             if cancel_read_loop_task:
                 await stop(self.read_loop_task)
         finally:
-            await super().close_client()
+            if self._present_stream is stream:  # if it has gone meanwhile, there may be the next one
+                await super().close_client()
 
     def handle_received_heartbeat(self) -> asyncio.Future[None]:
         """Note that the client has sent a heartbeat. The result may be awaited, but need not be.
@@ -103,10 +105,14 @@ class OneClientReadLoopServer(OneClientServer):
         self._last_sign_of_life = asyncio.get_running_loop().time()
         return finished()
 
+    async def _finish_with_last_client(self) -> None:
+        # Its loop may still be telling connect_callback that the client has gone, or closing it.
+        if self._present_stream is None:
+            reading = self.read_loop_task  # others who wait may be taken first
+            await asyncio.wait([reading], timeout=CLOSE_TIMEOUT)
+            await stop(reading)
+
     async def _attend_client(self, stream: ServedStream) -> None:
-        # The last client's loop may still be telling connect_callback that its client has gone.
-        await asyncio.wait([self.read_loop_task], timeout=CLOSE_TIMEOUT)
-        await stop(self.read_loop_task)
         if self._present_stream is not stream:
             return
         self.heartbeat_received_tai = 0.0
@@ -121,10 +127,10 @@ class OneClientReadLoopServer(OneClientServer):
             while self._present_stream is stream and self.connected:
                 await self.read_and_dispatch()
         except Exception as error:
-            if self.connected:
-                self.log.exception("read_and_dispatch failed; the client is disconnected")
-            else:
+            if isinstance(error, ConnectionError) and not self.connected:
                 self.log.info("the client has gone: %s", error)
+            else:
+                self.log.exception("read_and_dispatch failed; the client is disconnected")
         if self._present_stream is None or self._present_stream is stream:
             await self.close_client(cancel_read_loop_task=False)
 
@@ -135,9 +141,12 @@ class OneClientReadLoopServer(OneClientServer):
         self.log.error("no heartbeat in %g s; the client is disconnected", self.max_heartbeat_interval)
         await self.close_client()
 
-    async def _release_stream(self) -> None:
-        await super()._release_stream()
-        await stop(self.monitor_heartbeats_task)
+    async def _let_go(self) -> None:
+        monitoring = self.monitor_heartbeats_task  # while connect_callback is being told, there may be the next one
+        try:
+            await super()._let_go()
+        finally:
+            await stop(monitoring)
 
     async def _note_connection_loss(self, stream: ResumableStream) -> None:
         if self._present_stream is stream:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
     from ..buffer import Buffer
+    from ..checks import Data
     from ..deadline import Timeout
     from ..link import Link
     from ..turns import Ticket
@@ -35,17 +36,13 @@ class ResumableStream(Stream):
 
     Two reads at once are a RuntimeError. Exchanges (``write_read…``) are those of any other stream: one that is
     cancelled or out of time closes the connection, since its reply might be taken for another one's.
-
-    Attributes:
-        changed: set whenever the connection has ended, on either side, and when a read returns after that.
     """
 
-    changed: asyncio.Event
     _ssl_context: SSLContext | None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.changed = asyncio.Event()
+        self._changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.on_connection_lost = self._note_end
         self._reading = False
 
@@ -57,22 +54,19 @@ class ResumableStream(Stream):
             return True
         return not self.at_eof()
 
-    def is_receiving(self) -> bool:
-        """Tell whether a call is receiving, and so will meet the end of the connection."""
-        return self._link is not None and self._link.reader is not None
+    def has_ended(self) -> bool:
+        """Tell whether there is no connection any more, and nobody who is receiving and so about to meet its end."""
+        return not self.is_usable() and (self._link is None or self._link.reader is None)
 
     async def wait_changed(self, interval: float) -> None:
-        """Wait until the connection may have ended.
+        """Wait until the connection may have ended: when it has, on either side, and when a call returns after that.
 
         Args:
             interval: seconds after which it may have without a word: inside TLS the end is a message like any other.
         """
         limit = interval if self._ssl_context is not None and interval > 0 else None
-        self.changed.clear()
-        try:
-            await asyncio.wait_for(self.changed.wait(), limit)
-        except asyncio.TimeoutError:
-            pass
+        self._changed = asyncio.get_running_loop().create_future()
+        await asyncio.wait([self._changed], timeout=limit)
 
     async def read(self, n: int = -1, timeout: Timeout = DEFAULT) -> bytes:
         """Read up to *n* bytes, at least one; everything until the peer closes the connection if *n* is negative."""
@@ -119,7 +113,7 @@ class ResumableStream(Stream):
     async def close(self) -> None:
         """Close the connection, if there is one. A call that is using it ends with a ConnectionAbortedError."""
         await super().close()
-        self.changed.set()
+        self._note_change()
 
     def _until(self, separator: bytes, discard: bool) -> Take:
         longest = self.buffer_size + len(separator)
@@ -153,8 +147,21 @@ class ResumableStream(Stream):
             return data
         finally:
             self._reading = False
+
+    async def _call(
+        self,
+        method: str,
+        timeout: Timeout,
+        data: Data | None,
+        receive: Callable[..., Any] | None,
+        only: Link | None,
+        *args: Any,
+    ) -> Any:
+        try:
+            return await super()._call(method, timeout, data, receive, only, *args)
+        finally:
             if self._link is None or not self._link.ready:
-                self.changed.set()
+                self._note_change()
 
     async def _receive_whole(self, link: Link, deadline: float | None, take: Take) -> bytes:
         """Receive until there is what is wanted, into the link's buffer, and only then take it."""
@@ -194,7 +201,11 @@ class ResumableStream(Stream):
 
     def _retire(self, link: Link, error: BaseException | None) -> None:
         super()._retire(link, error)
-        self.changed.set()
+        self._note_change()
 
     def _note_end(self, error: BaseException | None) -> None:
-        self.changed.set()
+        self._note_change()
+
+    def _note_change(self) -> None:
+        if not self._changed.done():
+            self._changed.set_result(None)

@@ -52,7 +52,7 @@ class ClientTCP(ResumableStream, aio.TCP):
         flags: int,
         local_addr: tuple[str, int] | None,
         server_hostname: str | None,
-        ssl_handshake_timeout: float | None,
+        ssl_handshake_timeout: float,
     ) -> None:
         super().__init__(host, port, auto_reconnect=False, buffer_size=limit, keep_alive=KEEP_ALIVE, ssl=ssl)
         if server_hostname is not None and not ssl:
@@ -69,8 +69,8 @@ class ClientTCP(ResumableStream, aio.TCP):
         transport = await self._connect_to_any(deadline)
         if self._ssl_context is None:
             return transport
-        limit = None if self._handshake_timeout is None else runtime.clock() + self._handshake_timeout
-        return await secure(self.runtime, transport, self._ssl_context, self._server_hostname, sooner(limit, deadline))
+        limit = sooner(runtime.clock() + self._handshake_timeout, deadline)
+        return await secure(self.runtime, transport, self._ssl_context, self._server_hostname, limit)
 
     async def _connect_to_any(self, deadline: float | None) -> Transport:
         """Connect to the first of the server's addresses that answers."""

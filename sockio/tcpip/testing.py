@@ -11,6 +11,7 @@ import logging
 import unittest
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cached_property
 from typing import Any
 
 from .client import Client
@@ -68,7 +69,7 @@ class OneClientServerCase:
     server_class: type[OneClientServer] | None = None
     connect_queue: asyncio.Queue[bool] | None = None
 
-    @property
+    @cached_property
     def log(self) -> logging.Logger:
         return logging.getLogger(type(self).__name__)
 

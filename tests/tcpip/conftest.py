@@ -23,7 +23,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     return True
 
 
+#: What event loops have complained of: exceptions that nobody awaits, callbacks that fail.
+complaints: list[dict[str, Any]] = []
+
+
 async def _run(test: Any, arguments: dict[str, Any]) -> None:
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
     await test(**arguments)
     deadline = asyncio.get_running_loop().time() + PATIENCE
     while left := asyncio.all_tasks() - {asyncio.current_task()}:
@@ -33,9 +38,11 @@ async def _run(test: Any, arguments: dict[str, Any]) -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def _nothing_left_behind() -> Iterator[None]:
-    """What a module's tests dropped without closing shows up here, as a ResourceWarning."""
+    """What a module's tests dropped without closing, or awaiting, shows up here."""
     yield
     gc.collect()
+    left, complaints[:] = list(complaints), []
+    assert left == []
 
 
 @pytest.fixture

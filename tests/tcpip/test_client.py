@@ -174,6 +174,12 @@ async def test_what_the_callback_raises_is_logged(logged):
     assert "connected is False" in logged.text
 
 
+async def test_the_callback_is_called_when_something_has_changed(side, reports):
+    async with one_side(side, reports) as (this, _):
+        await this.call_connect_callback()
+        assert reports.states == [True]
+
+
 @pytest.mark.parametrize("end", ["close", "reset"])
 async def test_the_end_is_noticed_at_once_although_nobody_reads(reports, end):
     """At once: the interval is so long that nobody could wait for it."""
@@ -186,6 +192,13 @@ async def test_the_end_is_noticed_at_once_although_nobody_reads(reports, end):
         assert not client.connected
         assert client.should_be_connected
         assert not client.done_task.done()
+
+
+async def test_monitoring_may_be_changed_while_connected(reports):
+    async with one_side("client", reports, monitor_connection_interval=0) as (client, peer):
+        client.monitor_connection_interval = 1000 * PATIENCE
+        await peer.close()
+        await eventually(lambda: reports.states == [True, False])
 
 
 @pytest.mark.parametrize("interval", [0, -1])
@@ -388,10 +401,12 @@ async def test_tls():
             assert reports.states == [True, False]
 
 
-async def test_a_server_that_does_not_shake_hands():
+@pytest.mark.parametrize("kwargs", [{"ssl_handshake_timeout": 0.02}, {}])
+async def test_a_server_that_does_not_shake_hands(kwargs, monkeypatch):
+    if not kwargs:
+        monkeypatch.setattr("sockio.tcpip.client.HANDSHAKE_TIMEOUT", 0.02)
     async with listening() as (port, _):
-        context = ssl.create_default_context()
-        client = tcpip.Client("127.0.0.1", port, log, ssl=context, ssl_handshake_timeout=0.02)
+        client = tcpip.Client("127.0.0.1", port, log, ssl=ssl.create_default_context(), **kwargs)
         with pytest.raises(TimeoutError):
             await soon(client.start_task)
 

@@ -111,6 +111,28 @@ async def test_closing_twice_and_after_a_reset_is_safe(kind):
         await tcpip.close_stream_writer(writer)
 
 
+async def test_a_connection_that_broke_is_logged_when_it_is_closed(logged):
+    async with pair("asyncio") as (reader, writer, peer):
+        peer.reset()
+        with pytest.raises(ConnectionResetError):
+            await soon(reader.read())
+        assert logged.text == ""
+        await tcpip.close_stream_writer(writer)
+        assert "while it was being closed" in logged.text
+
+
+async def test_closing_may_be_cancelled():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        _, writer = await asyncio.open_connection(*listener.getsockname())
+        writer.write(bytes(2**25))  # which nobody takes
+        closing = asyncio.create_task(tcpip.close_stream_writer(writer))
+        await asyncio.sleep(0)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await soon(closing)
+        writer.transport.abort()
+
+
 @kinds
 async def test_closing_tells_the_peer(kind):
     async with pair(kind) as (_, writer, peer):

@@ -9,7 +9,7 @@ import pytest
 
 from sockio import tcpip
 
-from .helpers import PATIENCE, Reports, connect, eventually, log, one_side, open_descriptors, soon
+from .helpers import PATIENCE, Reports, connect, eventually, log, one_side, open_descriptors, raises_timeout, soon
 
 
 def server(reports=None, **kwargs):
@@ -157,7 +157,8 @@ async def test_a_second_client_is_disconnected_at_once(reports, logged):
         await soon(this.connected_task)
         second = await connect(this)
         await second.expect_end()
-        assert "there is a client already" in logged.text
+        levels = [record.levelname for record in logged.records if "there is a client already" in record.message]
+        assert levels == ["ERROR"]
         await first.send(b"still here\r\n")
         assert await soon(this.read_str()) == "still here"
         assert reports.states == [True]
@@ -233,6 +234,16 @@ async def test_connected_task_may_be_replaced():
         mine = this.connected_task = asyncio.get_running_loop().create_future()
         peer = await connect(this)
         assert await soon(mine) is None
+        await peer.close()
+
+
+async def test_who_waits_for_a_client_in_vain_may_wait_again():
+    async with server() as this:
+        await raises_timeout(this.connected_task)
+        waiting = asyncio.ensure_future(this.connected_task)
+        peer = await connect(this)
+        assert await soon(waiting) is None
+        assert this.connected_task.done()
         await peer.close()
 
 

@@ -103,6 +103,19 @@ async def test_what_goes_wrong_is_logged_and_ends_the_client(reports, logged):
         await again.close()
 
 
+async def test_what_goes_wrong_after_the_client_has_gone_is_logged_too(logged):
+    class Faulty(tcpip.OneClientReadLoopServer):
+        async def read_and_dispatch(self):
+            try:
+                await self.read_str()
+            except ConnectionError:
+                raise ValueError("faulty") from None
+
+    async with Faulty(port=0, log=log) as server:
+        await (await connect(server)).close()
+        await eventually(lambda: "ValueError: faulty" in logged.text)
+
+
 async def test_the_loss_of_a_client_can_be_told_from_its_dismissal(reports):
     """When connect_callback is called, should_be_connected tells."""
     should_be = []
@@ -190,10 +203,10 @@ async def test_a_slow_callback_of_the_last_client_is_waited_for(reports):
         await old.close()
         await eventually(lambda: reports.states == [True, False])
         new = await connect(server)
-        await eventually(lambda: reports.states == [True, False, True])
+        await new.send(b"hello\r\n")
         proceed.set()
-        await ask(new)
-        assert reports.states == [True, False, True, "told"]
+        await new.expect(b"HELLO\r\n")
+        assert reports.states == [True, False, "told", True]
         await new.close()
 
 

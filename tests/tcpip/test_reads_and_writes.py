@@ -7,11 +7,15 @@ import json
 
 import pytest
 
+from sockio import tcpip
+
 from .helpers import (
     TELEMETRY,
     Reports,
     Telemetry,
     eventually,
+    listening,
+    log,
     one_side,
     raises_timeout,
     soon,
@@ -133,6 +137,17 @@ async def test_without_a_connection(side, call):
         await this.close()
         with pytest.raises(ConnectionError, match="Not connected"):
             await call(this)
+
+
+@calls(READS | WRITES | EXCHANGES)
+async def test_before_there_is_a_connection(call):
+    async with listening() as (port, _):
+        client = tcpip.Client("127.0.0.1", port, log)
+        with pytest.raises(ConnectionError, match="Not connected"):
+            await call(client)
+        async with client, tcpip.OneClientServer("127.0.0.1", 0, log) as server:
+            with pytest.raises(ConnectionError, match="Not connected"):
+                await call(server)
 
 
 @calls(READS)

@@ -111,6 +111,19 @@ class PlainTestCase(tcpip.BaseOneClientServerTestCase):
                         self.fail("it got in")
 
 
+class LoggingTestCase(tcpip.BaseOneClientServerTestCase):
+    """A case with a logger of its own."""
+
+    server_class = tcpip.OneClientServer
+
+    def setUp(self):
+        self.log = logging.getLogger("mine")
+
+    async def test_the_logger(self):
+        async with self.create_server(name="dome") as server:
+            self.assertEqual(server.log.name, "mine.OneClientServer(dome)")
+
+
 class ReadLoopTestCase(tcpip.BaseOneClientServerTestCase):
     server_class = tcpip.TestOneClientReadLoopServer
 
