@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .checks import Data
     from .deadline import Timeout
     from .link import Link
-    from .runtimes.base import Transport
+    from .runtimes.base import Transport, Waiter
     from .runtimes.descriptor import SocketDescriptor
     from .turns import Ticket
 
@@ -50,12 +50,17 @@ class ClientStream(Stream):
         self._outbox: deque[bytes] = deque()
         self._posted = 0
         self._posting = threading.Lock()
+        self._flushed: Waiter | None = None
 
     async def _open_transport(self, deadline: float | None) -> Transport:
         if self._adopted:
             raise ConnectionError(f"{self}: has ended, and only the client can connect again")
         self._adopted = True
-        transport = self.runtime.adopt(self._descriptor, self.buffer_size)
+        try:
+            transport = self.runtime.adopt(self._descriptor, self.buffer_size)
+        except BaseException:
+            self._descriptor.close()
+            raise
         if self._ssl_context is None:
             return transport
         from .tls import secure
@@ -88,46 +93,82 @@ class ClientStream(Stream):
         self._note_hang_up(link, None)
         return error
 
+    def _gone(self, link: Link | None, method: str) -> Exception:
+        if link is None:
+            return ConnectionError(f"{self}: {method} has no connection: it has ended, and only the client can connect")
+        return super()._gone(link, method)
+
     def post(self, data: Data) -> None:
         """Send *data* as soon as the client takes it, after what was posted before, and wait for nothing.
 
+        When the handler returns, the connection stays until all has been sent, for ``timeout`` seconds at most.
+
         Raises:
             ConnectionError: the client has gone.
-            LimitError: it does not take what was posted before, and now more than ``buffer_size`` bytes are waiting.
+            LimitError: it does not take what was posted before, and more than ``buffer_size`` bytes would be waiting.
                 It has been disconnected.
         """
         data = bytes(check_data(data))
         link = self._link
-        if link is None or not link.ready:
+        if link is None or link.closed:
             raise self._gone(link, "post")
         with self._posting:
-            first = not self._posted
-            self._posted += len(data)
-            self._outbox.append(data)
-        if self._posted > self.buffer_size:
             waiting = self._posted
+            if not waiting or waiting + len(data) <= self.buffer_size:
+                self._posted += len(data)
+                self._outbox.append(data)
+        if waiting and waiting + len(data) > self.buffer_size:
             self._cut_off()
             raise self.runtime.limit_error(
-                f"{self}: disconnected, since it does not read: {waiting} bytes were waiting to be sent",
+                f"{self}: disconnected, since it does not read: {waiting} bytes are waiting to be sent",
                 self.buffer_size,
             )
-        if first:
-            self.runtime.spawn(self._send_posted(), f"post to {self}")
+        if data and not waiting:
+            try:
+                self.runtime.spawn(self._send_posted(), f"post to {self}")
+            except RuntimeError as error:
+                self._drop_posted()
+                raise ConnectionError(f"{self}: cannot post: {error}") from error  # no more threads
 
     async def _send_posted(self) -> None:
-        while True:
-            with self._posting:
-                data = b"".join(self._outbox)
-                self._outbox.clear()
-            try:
+        sent = 0
+        try:
+            while True:
+                with self._posting:
+                    self._posted -= sent
+                    data = b"".join(self._outbox)
+                    self._outbox.clear()
+                    if not data:
+                        return self._note_flushed()
                 await self.write(data, None)
-            except (OSError, ValueError) as error:
-                self.log.info("%s: what was posted has not been sent: %s", self, error)
+                sent = len(data)
+        except (OSError, ValueError) as error:
+            self.log.info("%s: what was posted has not been sent: %s", self, error)
+            self._drop_posted()
+
+    def _drop_posted(self) -> None:
+        with self._posting:
+            self._posted = 0
+            self._outbox.clear()
+            self._note_flushed()
+
+    def _note_flushed(self) -> None:
+        if self._flushed is not None:
+            self._flushed.set()
+
+    async def _flush(self) -> None:
+        """Wait until what was posted has been sent, or cannot be sent any more."""
+        deadline = self._deadline(self.timeout)
+        with self._posting:
+            if not self._posted:
                 return
-            with self._posting:
-                self._posted -= len(data)
-                if not self._posted:
-                    return
+            self._flushed = waiter = self.runtime.waiter()
+        try:
+            await waiter.wait(deadline)
+        except DeadlineExpired:
+            raise self.runtime.timeout_error(
+                f"{self}: {self._posted} bytes that were posted have not been taken in {self.timeout} s"
+            ) from None
 
     def _is_idle(self) -> bool:
         """Tell whether the handler waits for the client, from which nothing has come, with nothing left to send."""

@@ -183,6 +183,7 @@ class Endpoint(Callbacks):
     async def _establish(self, deadline: float | None) -> Transport:
         """Connect, trying again as often as ``retry`` allows."""
         attempt = 1
+        closings = self._closings
         refusal: OSError | None = None
         try:
             while True:
@@ -194,6 +195,8 @@ class Endpoint(Callbacks):
                     refusal = error
                     if self.retry.attempts is not None and attempt >= self.retry.attempts:
                         raise
+                if closings != self._closings:
+                    raise ConnectionAbortedError(f"{self}: closed while connecting") from refusal
                 delay = self.retry.delay_after(attempt)
                 self.log.info("%s: attempt %d failed (%s), next in %.3g s", self, attempt, refusal, delay)
                 if deadline is not None and self.runtime.clock() + delay >= deadline:

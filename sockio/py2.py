@@ -1193,14 +1193,13 @@ class SocketDescriptor(Descriptor):
         self.socket = sock
         self.recv = system_call(sock.recv)
         self.recv_into = system_call(sock.recv_into)
+        self.send = system_call(sock.send)
         self.send_all = sock.sendall
         sock.setblocking(False)
 
-    def send(self, data):
-        return system_call(self.socket.send)(data, DONT_WAIT)
-
     def set_blocking(self):
         self.socket.setblocking(True)
+        self.send = partial(_send_now, self.socket)
         # Where somebody else drives the socket (gevent), it stays non-blocking underneath.
         return DONT_WAIT != 0 and hasattr(os, "get_blocking") and os.get_blocking(self.number)
 
@@ -1223,6 +1222,10 @@ class SocketDescriptor(Descriptor):
         number = self.socket.detach()
         if number != -1:
             os.close(number)
+
+
+def _send_now(sock, data):
+    return system_call(sock.send)(data, DONT_WAIT)
 
 
 def connect_tcp(runtime, host, port, setup, deadline):
@@ -1836,6 +1839,7 @@ class Endpoint(Callbacks):
     def _establish(self, deadline):
         """Connect, trying again as often as ``retry`` allows."""
         attempt = 1
+        closings = self._closings
         refusal = None
         try:
             while True:
@@ -1847,6 +1851,8 @@ class Endpoint(Callbacks):
                     refusal = error
                     if self.retry.attempts is not None and attempt >= self.retry.attempts:
                         raise
+                if closings != self._closings:
+                    raise ConnectionAbortedError("{}: closed while connecting".format(self))
                 delay = self.retry.delay_after(attempt)
                 self.log.info("%s: attempt %d failed (%s), next in %.3g s", self, attempt, refusal, delay)
                 if deadline is not None and self.runtime.clock() + delay >= deadline:
@@ -2388,6 +2394,8 @@ class Receiving(BaseConnection):
         buffer = link.buffer
         while len(buffer) < self.buffer_size:
             chunk = link.transport.receive_now()
+            if chunk == b"" and not buffer:
+                raise self._cut_short(b"")
             if not chunk:
                 break
             buffer.append(chunk)

@@ -180,6 +180,8 @@ class Receiving(Connection):
         buffer = link.buffer
         while len(buffer) < self.buffer_size:
             chunk = link.transport.receive_now()
+            if chunk == b"" and not buffer:
+                raise self._cut_short(b"")
             if not chunk:
                 break
             buffer.append(chunk)

@@ -6,25 +6,25 @@ in a thread where calls block. Whatever a client does, and whatever its handler 
 
 from __future__ import annotations
 
-import errno
 import os
+import threading
 import weakref
 
 from .checks import check_count, check_eol
 from .client_stream import ClientStream
 from .common import DEFAULT_LIMIT, DFT_KEEP_ALIVE
 from .deadline import check_timeout
-from .errors import ConnectionEOFError, DeadlineExpired, LimitError, ProtocolError
+from .errors import LimitError
 from .resource import UnixAddress
-from .runtimes import bind
+from .runtimes.binding import bind
 from .runtimes.listeners import BACKLOG, accept, listen_everywhere, listen_unix
 from .runtimes.sockets import set_options
+from .serving import Serving
 from .tcp import check_keep_alive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from logging import Logger
     from ssl import SSLContext
     from types import TracebackType
     from typing import Any, Generic, TypeVar
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from .checks import Data
-    from .runtimes.base import Runtime, Waiter
     from .runtimes.descriptor import SocketDescriptor
     from .runtimes.listeners import Listener
 
@@ -47,20 +46,14 @@ else:
             return cls
 
 
-#: Errors of accepting that say that something is used up, which may be there again in a moment.
-EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-
-#: Seconds until the next attempt then.
+#: Seconds until the next attempt when a client could not be accepted.
 PAUSE = 0.1
-
-#: While a server closes, seconds between looks at whether a client has become idle.
-LOOK = 0.02
 
 #: Seconds that handlers have to end in once they have been cut off.
 GRACE = 1.0
 
 
-class Server(Generic[Client]):
+class Server(Serving, Generic[Client]):
     """Serves clients that connect to a TCP port or a unix domain socket: ``async with serve(handler, host, port): …``.
 
     Args:
@@ -92,7 +85,8 @@ class Server(Generic[Client]):
         TypeError, ValueError: an argument that cannot be; the message says what is allowed. No I/O is done here.
     """
 
-    runtime: Runtime
+    #: The class of the streams that handlers are given.
+    stream_class: type[ClientStream] = ClientStream
 
     def __init__(
         self,
@@ -117,28 +111,28 @@ class Server(Generic[Client]):
             raise TypeError(f"handler must be callable, not {handler!r}")
         self.runtime.check_callback("handler", handler)
         check_keep_alive(keep_alive)
-        self.handler = handler
+        if check_count("port", port, 0) > 65535:
+            raise ValueError(f"port must be 0 to 65535, not {port!r}")
+        super().__init__(
+            handler, check_count("max_clients", max_clients, 1), check_timeout("handshake_timeout", handshake_timeout)
+        )
         self.host = host
-        self.port = check_count("port", port, 0)
+        self.port = port
         self.path = path
         self.eol = check_eol(eol)
         self.buffer_size = check_count("buffer_size", buffer_size, 1)
         self.timeout = check_timeout("timeout", timeout)
-        self.max_clients = check_count("max_clients", max_clients, 1)
         self.ssl = ssl
-        self.handshake_timeout = check_timeout("handshake_timeout", handshake_timeout)
         self.backlog = check_count("backlog", backlog, 1)
         self.no_delay = no_delay
         self.keep_alive = keep_alive
         self.family = family
         self.reuse_port = reuse_port
-        self.refused = 0
-        self._client_class = bind(ClientStream, self.runtime)
+        self._client_class = bind(self.stream_class, self.runtime)
         self._client_counter = 0
         self._listeners: list[Listener] = []
-        self._handling: dict[ClientStream, _Handling] = {}
-        self._full = False
-        self._waiters: list[Waiter] = []
+        self._opening = threading.Lock()
+        self._closings = 0
         if path is not None:
             UnixAddress(path)
         if ssl is not None:
@@ -176,35 +170,68 @@ class Server(Generic[Client]):
         """The streams of the clients that are being served, in the order in which they came."""
         return [handling.stream for handling in list(self._handling.values()) if handling.stream is not None]
 
-    @property
-    def log(self) -> Logger:
-        """Where the server logs: the logger "sockio.server"."""
-        import logging  # slow to import, and seldom used
-
-        return logging.getLogger("sockio.server")
-
     async def open(self) -> None:
         """Listen, and serve whoever connects.
 
         Raises:
-            ConnectionError: it is open already.
+            ConnectionError: it is open already, or was closed meanwhile.
             OSError: the port is in use, the address is not one of this machine, ...
         """
-        if self._listeners:
-            raise ConnectionError(f"{self}: is open already")
+        if not self._opening.acquire(blocking=False):
+            raise ConnectionError(f"{self}: is being opened already")
+        try:
+            if self._listeners:
+                raise ConnectionError(f"{self}: is open already")
+            closings = self._closings
+            self._listeners = await self._listen()
+            self._admits = True
+            self._attend(list(self._listeners))
+            try:
+                await self.runtime.sleep(0)  # tasks that are cancelled before they have begun clean nothing up
+                if closings != self._closings:
+                    raise ConnectionAbortedError(f"{self}: closed while opening")
+            except BaseException:
+                self._stop_listening()
+                raise
+        finally:
+            self._opening.release()
+
+    async def _listen(self) -> list[Listener]:
         try:
             if self.path is not None:
-                self._listeners = [listen_unix(self.path, self.backlog)]
-            else:
-                self._listeners = await listen_everywhere(
-                    self.runtime, self.host, self.port, self.family, self.backlog, self.reuse_port
-                )
-                self.port = self._listeners[0].address()[1]
+                return [listen_unix(self.path, self.backlog)]
+            listeners = await listen_everywhere(
+                self.runtime, self.host, self.port, self.family, self.backlog, self.reuse_port
+            )
         except OSError as error:
             error.filename = self.resource
             raise
+        self.port = listeners[0].address()[1]
+        return listeners
+
+    def _attend(self, listeners: list[Listener]) -> None:
+        """Accept clients from now on, at all listeners or at none."""
+        while listeners:
+            try:
+                self.runtime.spawn(self._accept_from(listeners[0]), str(self))
+            except BaseException:
+                self._stop_listening()
+                for unattended in listeners:
+                    self._drop(unattended)
+                raise
+            del listeners[0]
+
+    def _stop_listening(self) -> None:
+        with self._admitting:
+            self._admits = False
         for listener in list(self._listeners):
-            self.runtime.spawn(self._accept_from(listener), str(self))
+            listener.shut_down()
+
+    def _drop(self, listener: Listener) -> None:
+        listener.ended = True
+        listener.close()
+        self._listeners.remove(listener)
+        self._wake()
 
     async def close(self, timeout: float | None = 5.0) -> None:
         """Stop listening, let handlers finish what they are at, and cut off those that take too long.
@@ -216,29 +243,20 @@ class Server(Generic[Client]):
             timeout: seconds that handlers have to finish; None for no limit. Then their connections are closed, and
                 tasks are cancelled. A thread cannot be: if it goes on all the same, that is logged.
         """
-        deadline = None if timeout is None else self.runtime.clock() + timeout
-        for listener in self._listeners:
-            listener.shut_down()
-        try:
-            while self._others() and (deadline is None or self.runtime.clock() < deadline):
-                for client in self._others():
-                    if client._is_idle():
-                        client._cut_off()
-                await self._wait_change(self.runtime.clock() + LOOK)
-        finally:
+        seconds = check_timeout("timeout", timeout)
+        self._closings += 1
+        self._stop_listening()
+        await self._let_finish(None if seconds is None else self.runtime.clock() + seconds)
+        if not await self._wait_until(self._has_ended, self.runtime.clock() + GRACE):
             for client in self._others():
-                client._cut_off()
-                self._handling[client].cancel()
-        grace = self.runtime.clock() + GRACE
-        while (self._others() or self._listeners) and self.runtime.clock() < grace:
-            await self._wait_change(grace)
-        for client in self._others():
-            self.log.warning("%s: the handler of %s does not end", self, client)
+                self.log.warning("%s: the handler of %s does not end", self, client)
 
     async def wait_closed(self) -> None:
         """Wait until `close` has been called, from elsewhere, and all handlers have ended."""
-        while self._listeners or self._others():
-            await self._wait_change(None)
+        await self._wait_until(self._has_ended, None)
+
+    def _has_ended(self) -> bool:
+        return not self._listeners and not self._others()
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -262,55 +280,26 @@ class Server(Generic[Client]):
             except ConnectionError:
                 pass  # it is about to be noticed by its handler
 
-    # Clients
-
     async def _accept_from(self, listener: Listener) -> None:
-        exhausted = False
+        failing = False
         try:
             while True:
                 try:
                     descriptor = await accept(self.runtime, listener, None)
                 except OSError as error:
-                    if error.errno not in EXHAUSTED:
-                        raise
-                    if not exhausted:
+                    if listener.ended:
+                        break
+                    # Something is used up, or has happened to the network: that may be over in a moment.
+                    if not failing:
                         self.log.error("%s: cannot accept clients at the moment: %s", self, error)
-                    exhausted = True
+                    failing = True
                     await self.runtime.sleep(PAUSE)
                 else:
-                    exhausted = False
+                    failing = False
                     self._admit(descriptor)
                     await self.runtime.sleep(0)  # a flood of clients must let others run
-        except OSError as error:
-            if not listener.ended:
-                self.log.error("%s: accepts no clients any more: %s", self, error)
         finally:
-            listener.ended = True
-            listener.close()
-            self._listeners.remove(listener)
-            self._wake()
-
-    def _admit(self, descriptor: SocketDescriptor) -> None:
-        """Serve a client that has connected, if there is room for one more."""
-        if len(self._handling) >= self.max_clients:
-            self.refused += 1
-            if not self._full:
-                self.log.warning("%s: full: clients beyond %d are disconnected", self, self.max_clients)
-            self._full = True
-            descriptor.close()
-            return
-        try:
-            client = self._make_client(descriptor)
-        except OSError:
-            descriptor.close()  # it has gone again
-            return
-        handling = self._handling[client] = _Handling()
-        try:
-            handling.cancel = self.runtime.spawn(self._serve(client, handling), str(client))
-        except RuntimeError as error:
-            self.log.error("%s: cannot serve %s: %s", self, client, error)  # no more threads
-            descriptor.close()
-            del self._handling[client]
+            self._drop(listener)
 
     def _make_client(self, descriptor: SocketDescriptor) -> ClientStream:
         self._client_counter += 1
@@ -323,60 +312,6 @@ class Server(Generic[Client]):
             resource = _url("tcp" if self.ssl is None else "tls", *address)
         return self._client_class(resource, descriptor, address, self.eol, self.buffer_size, self.timeout, self.ssl)
 
-    def _present(self, client: ClientStream) -> Client:
-        """Return what the handler gets for a client."""
-        return client  # type: ignore[return-value]  # where it is the stream itself, the class says so
-
-    async def _serve(self, client: ClientStream, handling: _Handling) -> None:
-        handling.caller = self.runtime.caller()
-        try:
-            await client.open(self.handshake_timeout)
-            handling.stream = self._present(client)
-            awaitable = self.runtime.invoke(self.handler, handling.stream)
-            if awaitable is not None:
-                await awaitable
-        except Exception as error:
-            self._note_failure(client, error)
-        finally:
-            client._cut_off()
-            del self._handling[client]
-            self._full = False
-            self._wake()
-
-    def _note_failure(self, client: ClientStream, error: Exception) -> None:
-        """Log once what has ended the service of a client."""
-        left = isinstance(error, ConnectionEOFError) and not error.partial  # as most of them do
-        if left or (client._disconnected and isinstance(error, ConnectionError)):
-            self.log.info("%s: %s", self, error)
-        elif isinstance(error, (ConnectionError, LimitError, ProtocolError)) or (
-            isinstance(error, OSError) and error.filename == client.resource
-        ):
-            text = str(error)
-            self.log.warning("%s: %s", self, text if str(client) in text else f"{client}: {text}")
-        else:
-            self.log.error("%s: the handler of %s failed", self, client, exc_info=error)
-
-    def _others(self) -> list[ClientStream]:
-        """Return the clients whose handlers run, but the one that is asking."""
-        caller = self.runtime.caller()
-        return [client for client, handling in list(self._handling.items()) if handling.caller != caller]
-
-    def _wake(self) -> None:
-        for waiter in list(self._waiters):
-            waiter.set()
-
-    async def _wait_change(self, deadline: float | None) -> None:
-        """Wait until a client or the server has ended, or until the deadline."""
-        waiter = self.runtime.waiter()
-        self._waiters.append(waiter)
-        try:
-            if self._listeners or self._others():
-                await waiter.wait(deadline)
-        except DeadlineExpired:
-            pass
-        finally:
-            self._waiters.remove(waiter)
-
     def _forget_in_child(self) -> None:
         """In a forked child: the server is the parent's."""
         for listener in self._listeners:
@@ -384,19 +319,9 @@ class Server(Generic[Client]):
             listener.forget()
         self._listeners.clear()
         self._handling.clear()
-
-
-class _Handling:
-    """A client that is being served: by whom, how that is cancelled, and what the handler has been given."""
-
-    def __init__(self) -> None:
-        self.caller: Any = None
-        self.cancel: Callable[[], None] = _nothing
-        self.stream: Any = None
-
-
-def _nothing() -> None:
-    """Do nothing."""
+        self._opening = threading.Lock()
+        self._admitting = threading.Lock()
+        self._waiters.clear()
 
 
 def _url(scheme: str, host: str, port: int) -> str:

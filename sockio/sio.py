@@ -938,9 +938,11 @@ class ClientStream(Stream):
     def post(self, data: Data) -> None:
         """Send *data* as soon as the client takes it, after what was posted before, and wait for nothing.
 
+        When the handler returns, the connection stays until all has been sent, for ``timeout`` seconds at most.
+
         Raises:
             ConnectionError: the client has gone.
-            LimitError: it does not take what was posted before, and now more than ``buffer_size`` bytes are waiting.
+            LimitError: it does not take what was posted before, and more than ``buffer_size`` bytes would be waiting.
                 It has been disconnected.
         """
         self._core.post(data)
@@ -1159,16 +1161,11 @@ class Server:
         """The streams of the clients that are being served, in the order in which they came."""
         return self._core.clients
 
-    @property
-    def log(self) -> Logger:
-        """Where the server logs: the logger "sockio.server"."""
-        return self._core.log
-
     def open(self) -> None:
         """Listen, and serve whoever connects.
 
         Raises:
-            ConnectionError: it is open already.
+            ConnectionError: it is open already, or was closed meanwhile.
             OSError: the port is in use, the address is not one of this machine, ...
         """
         run(self._core.open())

@@ -12,7 +12,7 @@ from collections import deque
 from typing import cast
 
 from .runtimes.base import CHUNK_SIZE, Transport
-from .turns import Turns
+from .turns import Ticket, Turns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,11 +60,11 @@ async def secure(
         ssl.SSLError: no agreement, or a certificate that cannot be trusted. It is an OSError.
         DeadlineExpired: the peer was too slow.
     """
-    secured = TLSTransport(runtime, transport, context, host)
     try:
+        secured = TLSTransport(runtime, transport, context, host)
         await secured.handshake(deadline)
     except BaseException:
-        secured.close()
+        transport.close()
         raise
     return secured
 
@@ -119,6 +119,8 @@ class TLSTransport(Transport):
             except BaseException:
                 if wanting:
                     self._fetching = False
+                elif isinstance(result, bytes):
+                    self._unread.appendleft(result)  # for who reads next
                 raise
             with self._inside:
                 self._fetching = False  # not before what was fetched is in its place
@@ -249,6 +251,7 @@ class TLSTransport(Transport):
         self._transport.watch(hung_up)
 
     def shut_down(self) -> None:
+        self._say_goodbye()
         self._transport.shut_down()
 
     def close(self) -> None:
@@ -260,14 +263,22 @@ class TLSTransport(Transport):
 
         A peer that hears nothing of it has to suspect that the stream was cut short by somebody else.
         """
-        if self._torn or self._outgoing.pending:
-            return  # a call was torn away while it was sending: there is no good end of this
-        with self._inside:
+        place = Ticket("close")
+        try:
+            # Not in the middle of what somebody else says, nor after it if it was torn away there.
+            if not self._sending.enter(place) or self._torn or not self._inside.acquire(blocking=False):
+                return
             try:
+                if self._outgoing.pending:
+                    return
                 self._tls.unwrap()
             except ssl.SSLError:
                 pass  # the peer's own goodbye is not waited for
-        self._send_last_words()
+            finally:
+                self._inside.release()
+            self._send_last_words()
+        finally:
+            self._sending.leave(place)
 
     def _send_last_words(self) -> None:
         try:

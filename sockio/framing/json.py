@@ -8,7 +8,7 @@ from .eol import EOL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, NoReturn
 
     from ..buffer import Buffer
 
@@ -46,6 +46,11 @@ class JSON(Framing["Any"]):
         if isinstance(line, Need):
             return line
         try:
-            return json.loads(line[: -len(self.eol)].decode(self.encoding))
+            return json.loads(line[: -len(self.eol)].decode(self.encoding), parse_constant=_refuse)
         except (ValueError, RecursionError) as error:
             raise ProtocolError(f"expected JSON, got {line[:64]!r}: {error}", line) from error
+
+
+def _refuse(constant: str) -> NoReturn:
+    """Refuse what Python writes and reads beyond the standard (RFC 8259, section 6)."""
+    raise ValueError(f"{constant} is not a number in JSON")

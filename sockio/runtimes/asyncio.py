@@ -138,6 +138,7 @@ class AsyncioTransport(Transport):
     def __init__(self, descriptor: Descriptor, buffer_size: int) -> None:
         self._descriptor = descriptor
         self._buffer_size = buffer_size
+        self._send = descriptor.send
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._chunks: deque[bytes] = deque()
@@ -280,7 +281,12 @@ class AsyncioTransport(Transport):
         return self._ended
 
     def send(self, data: bytes | bytearray | memoryview, deadline: float | None) -> Awaitable[None] | None:
-        sent = self.send_now(data)
+        if self._closed:
+            raise ConnectionAbortedError("closed")
+        try:
+            sent = self._send(data)  # `send_now`, spelled out
+        except BlockingIOError:
+            sent = 0
         return None if sent == len(data) else self._send_rest(memoryview(data)[sent:], deadline)
 
     async def _send_rest(self, rest: memoryview, deadline: float | None) -> None:
@@ -297,7 +303,7 @@ class AsyncioTransport(Transport):
         if self._closed:
             raise ConnectionAbortedError("closed")
         try:
-            return self._descriptor.send(data)
+            return self._send(data)
         except BlockingIOError:
             return 0
 
@@ -418,12 +424,17 @@ class AsyncioRuntime(Runtime):
             future.cancel()
 
     def spawn(self, coroutine: Coroutine[Any, Any, Any], name: str = "sockio") -> Callable[[], None]:
-        task = asyncio.get_running_loop().create_task(coroutine, name=name)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            coroutine.close()
+            raise
+        task = loop.create_task(coroutine, name=name)
         self._spawned.add(task)  # the loop itself holds its tasks weakly
         task.add_done_callback(self._spawned.discard)
 
         def cancel() -> None:
-            task.cancel()
+            loop.call_soon_threadsafe(task.cancel)  # not before it has begun: it would not clean up
 
         return cancel
 

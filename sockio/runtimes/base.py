@@ -189,12 +189,18 @@ class Runtime(ABC):
     def spawn(self, coroutine: Coroutine[Any, Any, Any], name: str = "sockio") -> Callable[[], None]:
         """Run *coroutine* on the side: a task, a system task, a daemon thread. It handles its own errors.
 
+        If that cannot be done, the coroutine is closed.
+
         Args:
             coroutine: what to run.
             name: what the task or thread is called.
 
         Returns:
-            what cancels it, called where tasks run; a thread cannot be cancelled, and goes on.
+            what cancels it, called where tasks run, but not before it has begun; a thread cannot be cancelled, and
+            goes on.
+
+        Raises:
+            RuntimeError: there can be no more threads, or no tasks here.
         """
 
     @abstractmethod

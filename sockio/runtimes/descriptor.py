@@ -158,14 +158,13 @@ class SocketDescriptor(Descriptor):
         self.socket = sock
         self.recv = sock.recv
         self.recv_into = sock.recv_into
+        self.send = sock.send
         self.send_all = sock.sendall
         sock.setblocking(False)
 
-    def send(self, data: bytes | bytearray | memoryview) -> int:
-        return self.socket.send(data, DONT_WAIT)
-
     def set_blocking(self) -> bool:
         self.socket.setblocking(True)
+        self.send = partial(_send_now, self.socket)
         # Where somebody else drives the socket (gevent), it stays non-blocking underneath.
         return DONT_WAIT != 0 and hasattr(os, "get_blocking") and os.get_blocking(self.number)
 
@@ -188,3 +187,7 @@ class SocketDescriptor(Descriptor):
         number = self.socket.detach()
         if number != -1:
             os.close(number)
+
+
+def _send_now(sock: socket.socket, data: bytes | bytearray | memoryview) -> int:
+    return sock.send(data, DONT_WAIT)

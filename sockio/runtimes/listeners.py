@@ -67,8 +67,8 @@ class UnixListener(Listener):
         try:
             if os.path.samestat(os.stat(self._path), self._file):  # another server may have taken its place
                 os.unlink(self._path)
-        except FileNotFoundError:
-            pass
+        except OSError:
+            pass  # it is gone, or out of reach
         super().close()
 
 
@@ -169,6 +169,8 @@ def listen_unix(path: str, backlog: int = BACKLOG) -> Listener:
         try:
             sock.bind(path)
         except OSError as error:
+            if error.errno is None:
+                raise OSError(errno.ENAMETOOLONG, f"{error}: {len(os.fsencode(path))} bytes", path) from None
             if error.errno != errno.EADDRINUSE or not _is_abandoned(path):
                 raise
             os.unlink(path)

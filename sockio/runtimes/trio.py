@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import math
 import select
 import threading
@@ -229,10 +230,18 @@ class TrioRuntime(Runtime):
         scope = trio.CancelScope()
 
         async def finish() -> None:
-            with scope:
-                await coroutine
+            try:
+                with scope:
+                    await coroutine
+            except Exception:
+                # Of tasks of its own, in a group with their cancellation. In a system task it would end the whole run.
+                logging.getLogger("sockio").exception("%s failed", name)
 
-        trio.lowlevel.spawn_system_task(finish, name=name)
+        try:
+            trio.lowlevel.spawn_system_task(finish, name=name)
+        except RuntimeError:
+            coroutine.close()
+            raise
         return scope.cancel
 
     def invoke(self, callback: Callable[..., Any], *args: Any) -> Awaitable[Any] | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .. import aio
 from ..client_stream import ClientStream
 from ..deadline import sooner
 from ..runtimes.asyncio import runtime
 from ..runtimes.sockets import connect_tcp
+from ..server import Server
 from ..tls import secure
 from .constants import KEEP_ALIVE
 from .resumable import ResumableStream
@@ -100,9 +101,8 @@ class ClientTCP(ResumableStream, aio.TCP):
             sock.bind(self._local_address)
 
 
-class ResumableServer(aio.Server):
+class ResumableServer(Server[ServedStream]):
     """A server whose handler gets a `ServedStream` for each client."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._client_class = ServedStream
+    runtime = runtime
+    stream_class = ServedStream

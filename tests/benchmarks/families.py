@@ -23,6 +23,7 @@ FAMILIES = [
     "can_bus",
     "sigrok",
     "servers",
+    "messages",
     "importing",
 ]
 

@@ -122,6 +122,7 @@ def memory(options: Options) -> list[Row]:
     """What a client costs that has been served once and is silent since."""
     few, many = options.amount(CLIENTS, 20), options.amount(IDLE, 40)
     each: dict[str, Estimate] = {}
+    growth = estimate([1.0])
     for name in ("sockio", LIMIT, STREAMS):
         with serving(name) as server, ExitStack() as stack:
             ask_all(connect(stack, server, few // 10))  # what the first ones cost is not theirs alone

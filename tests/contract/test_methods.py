@@ -299,6 +299,24 @@ async def test_readbuffer(flavour: Flavour, scripted: Server) -> None:
     assert stream.connected()
 
 
+async def test_readbuffer_tells_the_end_of_the_stream(flavour: Flavour, scripted: Server) -> None:
+    stream = flavour.TCP(scripted.host, scripted.port, auto_reconnect=False)
+    await stream.open()
+    peer = await flavour.call(scripted.peer)
+    peer.send(b"the rest")
+    peer.close()
+    received = b""
+
+    async def collect() -> None:
+        nonlocal received
+        while True:
+            received += await stream.readbuffer()
+
+    with pytest.raises(EOFError):
+        await collect()
+    assert received == b"the rest"
+
+
 async def test_in_waiting_and_reset_input_buffer(flavour: Flavour, scripted: Server) -> None:
     stream, peer = await connected(flavour, scripted)
     peer.send(b"line\nrest")

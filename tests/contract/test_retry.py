@@ -133,3 +133,13 @@ async def test_cancelled_between_attempts(flavour: Flavour) -> None:
     with socket.create_server(("127.0.0.1", port)):
         await stream.open(timeout=5)
     assert stream.connection_counter == 1
+
+
+async def test_closed_between_attempts(flavour: Flavour) -> None:
+    stream = flavour.TCP("127.0.0.1", free_port(), retry=flavour.Retry(None, delay=0.01))
+    opening = flavour.start(stream.open)
+    await flavour.sleep(0.03)
+    await stream.close()
+    error = await flavour.error(opening)
+    assert isinstance(error, ConnectionAbortedError)
+    assert "closed while connecting" in str(error)

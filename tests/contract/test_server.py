@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import logging
 import os
@@ -142,6 +143,23 @@ async def test_all_addresses_of_a_name_have_one_port(flavour: Flavour, clients: 
         assert {port for _, port in server.addresses} == {server.port}
     async with flavour.serve(echo, "localhost", family=socket.AF_INET) as server:
         assert server.addresses == [("127.0.0.1", server.port)]
+
+
+async def test_ipv6(flavour: Flavour) -> None:
+    server = flavour.serve(echo, "::1")
+    try:
+        await server.open()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(server.close)
+        assert str(server) == f"tcp://[::1]:{server.port}"
+        assert server.addresses == [("::1", server.port)]
+        with socket.create_connection(("::1", server.port), PATIENCE) as sock:
+            peer = Peer(sock)
+            peer.send(b"x\n")
+            assert await flavour.call(peer.readline) == b"x\n"
+            assert str(server.clients[0]) == f"tcp://[::1]:{sock.getsockname()[1]}"
 
 
 async def test_idle_connections_are_probed_and_small_answers_go_at_once(flavour: Flavour, clients: Clients) -> None:
@@ -495,6 +513,7 @@ async def test_nothing_can_be_posted_to_a_client_that_has_gone(flavour: Flavour,
     ("options", "error", "message"),
     [
         ({"port": -1}, ValueError, "port must be 0 or more"),
+        ({"port": 65536}, ValueError, "port must be 0 to 65535"),
         ({"port": "5000"}, TypeError, "port must be a whole number"),
         ({"max_clients": 0}, ValueError, "max_clients must be 1 or more"),
         ({"timeout": -1}, ValueError, "timeout"),

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.needs("server"), pytest.mark.timeout(60)]
 __all__ = ["clients"]
 
 #: Seconds of mischief, and how many clients are at it at once.
-DURATION = 3.0
+DURATION = 2.0
 MISCHIEVOUS = 8
 
 LIMIT = 10_000

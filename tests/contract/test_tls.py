@@ -14,11 +14,12 @@ import pytest
 
 pytest.importorskip("trustme", reason="makes the certificates")
 
+from sockio.turns import Ticket
 from tests.contract.faults_leaks import eventually
 from tests.contract.faults_serial import answers, free_port
 from tests.contract.faults_server import pattern
 from tests.contract.faults_tls import Certificates, PlainServer, TLSServer
-from tests.contract.flavours import Flavour
+from tests.contract.flavours import Flavour, core_of
 
 pytestmark = pytest.mark.needs("tls")
 
@@ -272,6 +273,23 @@ async def test_close_ends_a_read(flavour: Flavour, secure: Any) -> None:
     await stream.close()
     assert isinstance(await flavour.error(reading), ConnectionAbortedError)
     assert await stream.write_readline(b"echo again\n", timeout=5) == b"again\n"
+
+
+async def test_what_has_been_decrypted_is_not_lost_when_an_answer_of_tls_cannot_be_sent(
+    flavour: Flavour, secure: Any
+) -> None:
+    """TLS may have to answer what it reads (a key update), while another call is in the middle of sending."""
+    stream = secure()
+    await stream.write(b"wait 0.05 kept\n")
+    transport = core_of(stream)._link.transport
+    sending = Ticket("write")
+    assert transport._sending.enter(sending)
+    transport._outgoing.write(b"an answer")
+    with pytest.raises(TimeoutError):
+        await stream.wait_readable(timeout=0.2)
+    transport._outgoing.read()
+    transport._sending.leave(sending)
+    assert await stream.readline(timeout=5) == b"kept\n"
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl")
