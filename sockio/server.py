@@ -184,7 +184,6 @@ class Server(Serving, Generic[Client]):
                 raise ConnectionError(f"{self}: is open already")
             closings = self._closings
             self._listeners = await self._listen()
-            self._admits = True
             self._attend(list(self._listeners))
             try:
                 await self.runtime.sleep(0)  # tasks that are cancelled before they have begun clean nothing up
@@ -211,6 +210,7 @@ class Server(Serving, Generic[Client]):
 
     def _attend(self, listeners: list[Listener]) -> None:
         """Accept clients from now on, at all listeners or at none."""
+        self._admits = True
         while listeners:
             try:
                 self.runtime.spawn(self._accept_from(listeners[0]), str(self))

@@ -280,13 +280,15 @@ async def test_what_has_been_decrypted_is_not_lost_when_an_answer_of_tls_cannot_
 ) -> None:
     """TLS may have to answer what it reads (a key update), while another call is in the middle of sending."""
     stream = secure()
-    await stream.write(b"wait 0.05 kept\n")
+    await stream.write(b"wait 0.1 kept\n")
+    waiting = flavour.start(stream.wait_readable, timeout=0.3)
+    await flavour.receiving(stream)
     transport = core_of(stream)._link.transport
+    await flavour.until(lambda: transport._fetching)
     sending = Ticket("write")
     assert transport._sending.enter(sending)
     transport._outgoing.write(b"an answer")
-    with pytest.raises(TimeoutError):
-        await stream.wait_readable(timeout=0.2)
+    assert isinstance(await flavour.error(waiting), TimeoutError)
     transport._outgoing.read()
     transport._sending.leave(sending)
     assert await stream.readline(timeout=5) == b"kept\n"
