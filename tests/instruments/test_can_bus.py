@@ -199,7 +199,7 @@ def test_a_waiting_receiver_ends_with_the_bus(flavour: Flavour, name: str) -> No
     bus = flavour.make(CanBus, f"can::virtual::{name}")
     with receiving(flavour, bus.raw()) as receiver:
         waiting = flavour.actor().start(receiver.next, None)
-        until(lambda: receiver.queue._waiters)
+        until(lambda: receiver.queue._changed._waiters)
         flavour.call(bus.disconnect)
         with pytest.raises(ConnectionEOFError):
             waiting.result(20)

@@ -319,7 +319,7 @@ def test_waiting_leaves_nothing_behind() -> None:
         for task in tasks[1:]:
             task.cancel()
         await asyncio.wait(tasks[1:])
-        assert not answer._waiters
+        assert not answer._settled._waiters
         tasks[0].cancel()
         await asyncio.wait(tasks)
         await device.drop()
