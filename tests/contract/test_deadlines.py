@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from sockio.framing import LengthPrefix
+from tests.ports import free_port
 
 from .flavours import Flavour, collect
-from .server import Peer, Server, Unresponsive, free_port
+from .server import Peer, Server, Unresponsive
 
 #: What a call with a timeout of hundredths of a second may take on a busy machine; the peers go on for longer.
 BOUND = 3.0

@@ -20,8 +20,9 @@ from instruments.message import NotSupported
 from instruments.vxi11 import Vxi11Connection, Vxi11Error
 from sockio.errors import ProtocolError
 from sockio.resource import parse
+from tests.ports import free_port
 
-from .conftest import free_port, serve
+from .conftest import serve
 from .vxi11_device import pattern
 
 Contract = Callable[["World"], Coroutine[Any, Any, None]]
