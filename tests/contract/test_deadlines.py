@@ -37,7 +37,7 @@ READS: list[tuple[str, tuple[Any, ...]]] = [
 
 @pytest.mark.parametrize(("method", "arguments"), READS, ids=lambda value: value if isinstance(value, str) else "")
 async def test_a_silent_peer(flavour: Flavour, scripted: Server, method: str, arguments: tuple[Any, ...]) -> None:
-    stream = flavour.TCP(*scripted.address)
+    stream = flavour.TCP(*scripted.address, connection_timeout=BOUND)
     for number in (1, 2):
         with pytest.raises(flavour.ConnectionTimeoutError, match=f"{scripted.port}.*{method} .*0.02 s") as caught:
             await getattr(stream, method)(*arguments, timeout=0.02)
@@ -62,7 +62,7 @@ async def test_a_silent_peer(flavour: Flavour, scripted: Server, method: str, ar
 async def test_a_silent_peer_and_frames(
     flavour: Flavour, scripted: Server, method: str, arguments: tuple[Any, ...]
 ) -> None:
-    stream = flavour.TCP(*scripted.address)
+    stream = flavour.TCP(*scripted.address, connection_timeout=BOUND)
     with pytest.raises(flavour.ConnectionTimeoutError, match=method):
         await getattr(stream, method)(*arguments, timeout=0.02)
     assert not stream.connected()
@@ -95,7 +95,7 @@ async def test_the_message_says_what_had_come(flavour: Flavour, scripted: Server
 
 
 async def test_the_default_and_the_call_s_own(flavour: Flavour, scripted: Server) -> None:
-    stream = flavour.TCP(*scripted.address, timeout=0.02)
+    stream = flavour.TCP(*scripted.address, timeout=0.02, connection_timeout=BOUND)
     with pytest.raises(flavour.ConnectionTimeoutError, match=r"0\.02 s"):
         await stream.readline()
     with pytest.raises(flavour.ConnectionTimeoutError, match=r"0\.03 s"):

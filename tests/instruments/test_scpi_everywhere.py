@@ -183,6 +183,7 @@ def test_the_common_commands(flavour: Flavour, bench: Any, place: str) -> None:
         await meter.set_service_request_enable(0)
         await meter.trigger()
         await meter.clear_status()
+        await meter.identifier()  # all has been obeyed, and nothing is left for the next test
         await pipe.drop()
 
     flavour.run(contract)
