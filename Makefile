@@ -3,8 +3,8 @@ BIN := .venv/bin
 # Programs that some tests talk to, and the Debian packages that have them where these are not called the same.
 PEERS := socat ip:iproute2 ser2net rpcbind sigrok-cli lxi:lxi-tools mbpoll gcc cansend:can-utils qemu-system-x86_64:qemu-system-x86
 
-# Test files run side by side, in this order, each in one of so many processes.
-WORKERS := 2
+# Test files run side by side, in this order, each in one of so many processes, which mostly wait: two cores will do.
+WORKERS := 3
 SIDE_BY_SIDE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test lab peers check-generated lint types imports tests bench generate clean
