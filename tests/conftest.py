@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import gc
+import os
+import shutil
+import tempfile
 
 import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the locks of this run apart: an earlier one that was killed has left marks at ports that come again."""
+    folder = os.environ["SOCKIO_LOCK_FOLDER"] = tempfile.mkdtemp(prefix="sockio-locks-")
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def pytest_collection_finish() -> None:

@@ -166,7 +166,7 @@ async def test_waiting_for_a_turn_and_then_for_the_reply(flavour: Flavour, scrip
     first = flavour.start(stream.write_readline, b"a?\n")
     peer = await flavour.call(scripted.peer)
     await flavour.call(peer.expect, b"a?\n")
-    second = flavour.start(stream.write_readline, b"b?\n", timeout=0.2)
+    second = flavour.start(stream.write_readline, b"b?\n", timeout=0.5)
     await flavour.waiting(stream, 2)
     await flavour.sleep(0.1)
     peer.send(b"a\n")

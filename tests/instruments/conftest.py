@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import subprocess
@@ -217,6 +218,7 @@ def serve_bench(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[dict
 
     @contextmanager
     def serve_bench(devices: list[dict[str, Any]]) -> Iterator[Bench]:
+        gc.collect()  # what has been dropped may have had the same ports
         bench = Bench(devices, tmp_path_factory.mktemp("bench"))
         try:
             yield bench
