@@ -7,8 +7,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from .condition import Condition
+
 if TYPE_CHECKING:
-    from sockio.runtimes.base import Runtime, Waiter
+    from sockio.runtimes.base import Runtime
 
 
 class FrameQueue:
@@ -21,7 +23,7 @@ class FrameQueue:
     def __init__(self, maxsize: int) -> None:
         self.maxsize = maxsize
         self._frames: deque[bytes] = deque()
-        self._waiters: list[Waiter] = []
+        self._changed = Condition()
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -36,8 +38,7 @@ class FrameQueue:
 
     def wake(self) -> None:
         """Let those who wait look again."""
-        for waiter in list(self._waiters):
-            waiter.set()
+        self._changed.wake()
 
     async def take(self, runtime: Runtime, deadline: float | None, may_come: Callable[[], bool]) -> bytes | None:
         """Return the next frame; None when there is none and *may_come* says that none will come.
@@ -46,18 +47,13 @@ class FrameQueue:
             DeadlineExpired: there was none in time.
         """
         while True:
-            waiter = runtime.waiter()
-            self._waiters.append(waiter)  # before looking: who puts in between wakes the waiter or is seen here
+            ends = not may_come()  # asked first: there may be a last one
             try:
-                ends = not may_come()
-                try:
-                    return self._frames.popleft()
-                except IndexError:
-                    if ends:
-                        return None
-                await waiter.wait(deadline)
-            finally:
-                self._waiters.remove(waiter)
+                return self._frames.popleft()
+            except IndexError:
+                if ends:
+                    return None
+            await self._changed.wait_for(runtime, lambda: self._frames or not may_come(), deadline)
 
 
 class Inbox:

@@ -57,6 +57,23 @@ def in_seconds(timeout: float | None) -> str:
     return "its own time limit" if timeout is None else f"{round(timeout, 3) or timeout} s"
 
 
+class TakesTurns:
+    """What carries one call at a time. A call whose turn does not come is told whose it was."""
+
+    runtime: Runtime
+    _turns: Turns
+
+    async def _wait_turn(self, ticket: Ticket, timeout: float | None, deadline: float | None) -> None:
+        try:
+            await self._turns.wait(ticket, deadline)
+        except DeadlineExpired:
+            holder = self._turns.holder(ticket)
+            whose = "" if holder is None else f", which {holder.method} of {self.runtime.describe(holder.owner)} has"
+            raise self.runtime.timeout_error(
+                f"{self}: {ticket.method} waited {in_seconds(timeout)} for its turn{whose}"
+            ) from None
+
+
 class Messages(ABC):
     """What a pipe asks of a connection that carries messages. One call at a time uses it.
 
@@ -173,7 +190,7 @@ class Messages(ABC):
         return NotSupported(f"{self}: this way to the instrument has no {what}")
 
 
-class MessageConnection(Messages):
+class MessageConnection(TakesTurns, Messages):
     """A connection that marks the ends of messages itself.
 
     Subclasses give the primitives below; their deadlines are moments on ``runtime.clock()``, None being never. They
@@ -325,16 +342,6 @@ class MessageConnection(Messages):
         finally:
             if turns.queue:
                 turns.leave(ticket)  # again, in case that an interrupt came in the middle of the lines above
-
-    async def _wait_turn(self, ticket: Ticket, timeout: float | None, deadline: float | None) -> None:
-        try:
-            await self._turns.wait(ticket, deadline)
-        except DeadlineExpired:
-            holder = self._turns.holder(ticket)
-            whose = "" if holder is None else f", which {holder.method} of {self.runtime.describe(holder.owner)} has"
-            raise self.runtime.timeout_error(
-                f"{self}: {ticket.method} waited {in_seconds(timeout)} for its turn{whose}"
-            ) from None
 
     async def _resynchronise(self, deadline: float | None) -> None:
         """Connect if need be; recover if the last call was not completed."""

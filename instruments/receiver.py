@@ -12,6 +12,8 @@ from sockio.errors import LimitError, ProtocolError
 from sockio.framing import Need
 from sockio.retry import Retry
 
+from .condition import Condition
+
 if TYPE_CHECKING:
     from sockio.framing import Framing
     from sockio.locks import ResourceLock
@@ -39,7 +41,7 @@ class FrameDecoder:
 
     def __init__(self, framing: Framing[bytes], end: bytes) -> None:
         self._framing = framing
-        self._end = end
+        self._over = end
         self.reset()
 
     def reset(self) -> None:
@@ -53,7 +55,7 @@ class FrameDecoder:
         buffer.append(data)
         while True:
             if self._in_excess:
-                if buffer.take_until(self._end) is None:
+                if buffer.take_until(self._over) is None:
                     buffer.clear()
                     return
                 self._in_excess = False
@@ -93,7 +95,7 @@ class Receiver:
         self._process = os.getpid()
         self._stopping = False
         self._ended = False
-        self._waiters: list[Waiter] = []
+        self._over = Condition()
 
     @property
     def running(self) -> bool:
@@ -127,13 +129,9 @@ class Receiver:
 
     async def stop(self) -> None:
         """Have it end, and wait until it has; called by one of its own callbacks it does not wait."""
-        self._stopping = True
-        if _running_for.get() is self:
-            return
-        waiter = self.stream.runtime.waiter()
-        self._waiters.append(waiter)
-        if self.running:
-            await waiter.wait(None)
+        self.ask_to_stop()
+        if _running_for.get() is not self:
+            await self._over.wait_for(self.stream.runtime, lambda: not self.running, None)
 
     async def _run(self, lock: ResourceLock, ticket: Ticket, keep: object, begun: Waiter) -> None:
         failure = None
@@ -150,8 +148,7 @@ class Receiver:
         finally:
             self._ended = True
             lock.leave(ticket)
-            for waiter in list(self._waiters):
-                waiter.set()
+            self._over.wake()
             self._inbox.end(failure)
             failure = None  # its traceback holds this frame: no cycles
 

@@ -50,3 +50,8 @@ def sooner(one: float | None, other: float | None) -> float | None:
     if other is None:
         return one
     return min(one, other)
+
+
+def seconds_until(deadline: float | None, now: float) -> float | None:
+    """Return how many seconds are left at the moment *now*, 0 when the deadline has passed; None, never, for None."""
+    return None if deadline is None else max(0.0, deadline - now)

@@ -337,6 +337,11 @@ def sooner(one, other):
     return min(one, other)
 
 
+def seconds_until(deadline, now):
+    """Return how many seconds are left at the moment *now*, 0 when the deadline has passed; None, never, for None."""
+    return None if deadline is None else max(0.0, deadline - now)
+
+
 class Buffer(object):
     """A queue of bytes: chunks are appended, and any number of bytes, or all up to a separator, is taken."""
 

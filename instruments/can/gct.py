@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from sockio.deadline import DEFAULT
+from sockio.deadline import DEFAULT, seconds_until
 from sockio.errors import DeadlineExpired
 
 from ..base import Standalone
@@ -323,7 +323,7 @@ class GctCanBus(Standalone):
             return message if type(message) is kind and is_answer(message) else None
 
         def left() -> float | None:
-            return None if deadline is None else max(0.0, deadline - runtime.clock())
+            return seconds_until(deadline, runtime.clock())
 
         try:
             async with AsyncExitStack() as stack:

@@ -6,8 +6,10 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from ..condition import Condition
+
 if TYPE_CHECKING:
-    from sockio.runtimes.base import Runtime, Waiter
+    from sockio.runtimes.base import Runtime
 
 
 class Failure:
@@ -38,7 +40,7 @@ class MessageQueue:
         self.open = True
         self.convert: Any = convert
         self._items: deque[Any] = deque()
-        self._waiters: list[Waiter] = []
+        self._changed = Condition()
 
     def __len__(self) -> int:
         return len(self._items)
@@ -66,8 +68,7 @@ class MessageQueue:
 
     def wake(self) -> None:
         """Let those who wait look again."""
-        for waiter in list(self._waiters):
-            waiter.set()
+        self._changed.wake()
 
     def close(self) -> None:
         """Let nobody wait any longer."""
@@ -91,16 +92,11 @@ class MessageQueue:
             DeadlineExpired: there was none in time.
         """
         while True:
-            waiter = runtime.waiter()
-            self._waiters.append(waiter)  # before looking: who puts in between wakes the waiter or is seen here
-            try:
-                ends = not self.open
-                item = self.take_now()
-                if item is not None or ends:
-                    return item
-                await waiter.wait(deadline)
-            finally:
-                self._waiters.remove(waiter)
+            ends = not self.open  # asked first: there may be a last one
+            item = self.take_now()
+            if item is not None or ends:
+                return item
+            await self._changed.wait_for(runtime, lambda: self._items or not self.open, deadline)
 
     def take_all(self) -> list[Any]:
         """Return all messages that wait; those that could not be made are left out."""

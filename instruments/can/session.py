@@ -9,11 +9,13 @@ import threading
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from sockio.deadline import seconds_until
 from sockio.errors import DeadlineExpired
 from sockio.retry import Retry
 from sockio.runtimes.descriptor import Descriptor
 from sockio.turns import Turns
 
+from ..condition import Condition
 from . import python_can
 from .errors import CanBusError
 from .filters import for_python_can
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     import can
 
     from sockio.resource import CANAddress
-    from sockio.runtimes.base import Runtime, Waiter
+    from sockio.runtimes.base import Runtime
 
 #: How long an attempt to open a lost bus again may take, in seconds, and the delays between attempts.
 CONNECTION_TIMEOUT = 10.0
@@ -68,7 +70,7 @@ class Session:
         self._ended = False
         self._failures = 0
         self._process = os.getpid()
-        self._waiters: list[Waiter] = []
+        self._over = Condition()
 
     @property
     def running(self) -> bool:
@@ -96,13 +98,9 @@ class Session:
 
     async def stop(self) -> None:
         """Have it end, and wait until it has; called by one of the callbacks that it makes it does not wait."""
-        self._stopping = True
-        if _running_for.get() is self:
-            return
-        waiter = self._runtime.waiter()
-        self._waiters.append(waiter)
-        if not self._ended and self._process == os.getpid():
-            await waiter.wait(None)
+        self.ask_to_stop()
+        if _running_for.get() is not self:
+            await self._over.wait_for(self._runtime, lambda: self._ended or self._process != os.getpid(), None)
 
     async def ensure_open(self, deadline: float | None) -> can.BusABC:
         """Return the bus, opened if need be.
@@ -210,7 +208,7 @@ class Session:
         at_once = self._address.interface in SENDS_AT_ONCE
         pause = FIRST_TRY
         while True:
-            left = None if deadline is None else max(0.0, deadline - self._runtime.clock())
+            left = seconds_until(deadline, self._runtime.clock())
             try:
                 if at_once or not self._runtime.suspends:
                     bus.send(frame, timeout=0 if at_once else left)
@@ -248,8 +246,7 @@ class Session:
         self._ended = True
         self._close_bus()
         self._hub.end()
-        for waiter in list(self._waiters):
-            waiter.set()
+        self._over.wake()
 
     def _close_bus(self) -> None:
         self._hub.lost_before += self.lost_by_driver()

@@ -12,7 +12,7 @@ from typing import Any
 
 import can
 
-from sockio.deadline import check_timeout
+from sockio.deadline import check_timeout, seconds_until
 from sockio.errors import ProtocolError
 from sockio.resource.fields import read_tcp
 from sockio.runtimes.descriptor import READABLE, WRITABLE, Poller
@@ -135,7 +135,7 @@ class UsrCanetBus(can.BusABC):
         return True
 
     def _wait(self, event: int, deadline: float | None) -> bool:
-        seconds = None if deadline is None else max(0.0, deadline - time.monotonic())
+        seconds = seconds_until(deadline, time.monotonic())
         try:
             return bool(Poller(self.fileno(), event).wait(seconds))
         except (OSError, ValueError) as error:  # closed by another thread

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from sockio.deadline import Timeout
     from sockio.resource import Address
     from sockio.runtimes.base import Runtime
-    from sockio.stream import Stream
+
+    from ..pipe import Doubtful
 
 
 async def enumerate_hid_devices(timeout: Timeout = DEFAULT) -> list[HidDeviceInfo]:
@@ -151,6 +152,6 @@ class HidDevice(BasePipe):
         """
         await self._call("send_feature_report", timeout, bytes(check_data(data)))
 
-    def _connect_to(self, runtime: Runtime) -> tuple[HidConnection, Stream | None]:
+    def _connect_to(self, runtime: Runtime) -> tuple[HidConnection, Doubtful | None]:
         connection = self._resource.connection(runtime, {}, lambda: HidConnection(self._address, runtime))
         return connection, None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from sockio.deadline import seconds_until
 from sockio.errors import ProtocolError
 from sockio.runtimes import bind
 
@@ -78,7 +79,7 @@ class Session:
         return self.usable() and not channel.torn()
 
     async def _open(self, wire: Wire, deadline: float | None) -> None:
-        await wire.open(None if deadline is None else max(0.0, deadline - self._runtime.clock()))
+        await wire.open(seconds_until(deadline, self._runtime.clock()))
 
     def give_up(self) -> None:
         """Close both channels without waiting, from any thread."""

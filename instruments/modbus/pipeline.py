@@ -13,6 +13,7 @@ from sockio.errors import ProtocolError
 from sockio.framing import Framing, Need
 
 from ..base import Standalone
+from ..condition import Condition
 from . import requests
 from .codec import Request, check_unit, log, socket_framer, take_tcp_frame, tcp_frame
 from .errors import ModbusError
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from sockio.buffer import Buffer
     from sockio.checks import Data
     from sockio.deadline import Timeout
-    from sockio.runtimes.base import Waiter
     from sockio.stream import Stream
 
     from .values import Kind, Order
@@ -43,12 +43,12 @@ class Answer(Generic[T]):
     Either sends what has not been sent yet, if need be.
     """
 
-    __slots__ = ("_error", "_pipeline", "_value", "_waiters", "request")
+    __slots__ = ("_error", "_pipeline", "_settled", "_value", "request")
 
     def __init__(self, pipeline: Pipeline, request: Request[T]) -> None:
         self.request = request
         self._pipeline = pipeline
-        self._waiters: list[Waiter] = []
+        self._settled = Condition()
         self._value: Any = None
         self._error: BaseException | None = PENDING
 
@@ -85,8 +85,7 @@ class Answer(Generic[T]):
     def _settle(self, value: Any, error: BaseException | None = None) -> None:
         self._value = value
         self._error = error
-        for waiter in list(self._waiters):
-            waiter.set()
+        self._settled.wake()
 
 
 #: The error of an answer that has not come.
@@ -164,7 +163,7 @@ class Pipeline(Standalone):
         self._window = check_count("window", window, 1)
         self._timeout = timeout if timeout is DEFAULT else check_timeout("timeout", timeout)
         self._queued: deque[Answer[Any]] = deque()
-        self._waiters: set[Waiter] = set()
+        self._waited_for: list[Answer[Any]] = []  # while somebody else sends and receives
         self._running = threading.Lock()  # by whoever sends and receives; the others wait for their answers
 
     # Requests
@@ -277,22 +276,19 @@ class Pipeline(Standalone):
                     await self._device._call(self._run, self._timeout, answer)
                 finally:
                     self._running.release()
-                    for waiter in list(self._waiters):  # those whose answers have not come see to it themselves
-                        waiter.set()
+                    for other in list(self._waited_for):  # those whose answers have not come see to it themselves
+                        other._settled.wake()
             else:
                 await self._wait_for_others(answer)
 
     async def _wait_for_others(self, answer: Answer[Any]) -> None:
         """Wait until an answer has been settled, or whoever sends and receives has stopped."""
-        waiter = self._device._here()[0].waiter()
-        self._waiters.add(waiter)
-        answer._waiters.append(waiter)
+        runtime = self._device._here()[0]
+        self._waited_for.append(answer)
         try:
-            if not answer.done() and self._running.locked():
-                await waiter.wait(None)
+            await answer._settled.wait_for(runtime, lambda: answer.done() or not self._running.locked(), None)
         finally:
-            self._waiters.discard(waiter)
-            answer._waiters.remove(waiter)
+            self._waited_for.remove(answer)
 
     async def _run(self, stream: Stream, wanted: Answer[Any], timeout: float | None) -> None:
         """Send what is queued, and receive the answers, until the one that is wanted has come.

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sockio.deadline import DEFAULT
+from sockio.deadline import DEFAULT, seconds_until
 from sockio.resource import Address, HostAddress, ModbusAddress, SerialAddress, UnixAddress, parse
 from sockio.stream import Stream
 
@@ -217,7 +217,7 @@ async def ask_all(stream: Stream, exchanges: Sequence[Exchange], timeout: float 
     deadline = None if timeout is None else runtime.clock() + timeout
     answers = []
     for exchange in exchanges:
-        left = None if deadline is None else max(0.0, deadline - runtime.clock())
+        left = seconds_until(deadline, runtime.clock())
         if isinstance(exchange, RtuExchange):
             answer = await pacing.ask(stream, exchange, left)
         else:
@@ -235,7 +235,7 @@ async def tell_all(stream: Stream, frames: Sequence[bytes], protocol: str, timeo
     deadline = None if timeout is None else runtime.clock() + timeout
     send = stream.write if protocol == "tcp" else partial(pacing.tell, stream)
     for frame in frames:
-        await send(frame, timeout=None if deadline is None else max(0.0, deadline - runtime.clock()))
+        await send(frame, timeout=seconds_until(deadline, runtime.clock()))
 
 
 def form_for(cls: type[Any], connection: Any) -> Any:

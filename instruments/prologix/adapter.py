@@ -7,11 +7,10 @@ import weakref
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from sockio.errors import DeadlineExpired
 from sockio.runtimes.blocking import run
 from sockio.turns import Ticket, Turns
 
-from ..message import in_seconds
+from ..message import TakesTurns
 from . import codec
 from .line import Line
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from ..message import Allocate
 
 
-class Adapter:
+class Adapter(TakesTurns):
     """An adapter at the end of a stream, with several instruments behind it.
 
     Address and read time limit go with every request, in one write: whoever else uses the adapter, in another process
@@ -131,16 +130,6 @@ class Adapter:
                 turns.leave(ticket)
         finally:
             turns.leave(ticket)  # again, in case that an interrupt came in the middle of the lines above
-
-    async def _wait_turn(self, ticket: Ticket, timeout: float | None, deadline: float | None) -> None:
-        try:
-            await self._turns.wait(ticket, deadline)
-        except DeadlineExpired:
-            holder = self._turns.holder(ticket)
-            whose = "" if holder is None else f", which {holder.method} of {self.runtime.describe(holder.owner)} has"
-            raise self.runtime.timeout_error(
-                f"{self}: {ticket.method} waited {in_seconds(timeout)} for its turn{whose}"
-            ) from None
 
     async def _connect(self, deadline: float | None) -> None:
         """See to it that there is a connection, and that what comes is the answer to what is asked from now on."""

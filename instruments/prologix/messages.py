@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sockio.deadline import seconds_until
+
 from ..message import REQUEST_SERVICE, Allocate, Messages
 from . import codec
 from .adapter import Adapter
@@ -90,7 +92,7 @@ class PrologixMessages(Messages):
         line = await self.adapter.ask(self, method, self._address, codec.SERVICE_REQUEST, timeout)
         if not codec.parse_number(line, 1):
             return None
-        status = await self.read_status_byte(None if deadline is None else max(0.0, deadline - runtime.clock()))
+        status = await self.read_status_byte(seconds_until(deadline, runtime.clock()))
         return status if status & REQUEST_SERVICE else None
 
     def distrust(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from sockio.deadline import DEFAULT, check_timeout
+from sockio.deadline import DEFAULT, check_timeout, seconds_until
 from sockio.errors import ProtocolError
 
 from ..base import Standalone
@@ -213,7 +213,7 @@ class Instrument(Standalone):
         clock = self.link.clock
         limit = self.pipe.timeout if timeout is DEFAULT else check_timeout("timeout", timeout)
         deadline = None if limit is None else clock() + limit
-        return lambda: None if deadline is None else max(0.0, deadline - clock())
+        return lambda: seconds_until(deadline, clock())
 
     # Locks
 

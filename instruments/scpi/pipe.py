@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from sockio.deadline import DEFAULT, check_timeout
+from sockio.deadline import DEFAULT, check_timeout, seconds_until
 from sockio.errors import ProtocolError
 from sockio.framing.block import encode_block
 from sockio.resource import (
@@ -240,7 +240,7 @@ class ScpiPipe(BasePipe):
         deadline = None if limit is None else runtime.clock() + limit
 
         def left() -> float | None:
-            return None if deadline is None else max(0.0, deadline - runtime.clock())
+            return seconds_until(deadline, runtime.clock())
 
         await self.connect(limit)
         if connection.waits_aside:

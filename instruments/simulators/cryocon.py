@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from instruments.cryocon.codec import NOT_ACKNOWLEDGED, split
 
@@ -25,16 +25,7 @@ from .cryocon_grammar import Found, Node, Refused, Target, find
 from .cryocon_loop import SimulatedLoop, from_kelvin
 from .cryocon_tables import Transfers
 from .cryostat import Cryostat
-
-if TYPE_CHECKING:
-
-    class BaseDevice:
-        name: str
-
-        def __init__(self, name: str, **options: Any) -> None: ...
-
-else:
-    from sinstruments.simulator import BaseDevice
+from .engine import BaseDevice
 
 #: Seconds in which a controller that was reset cannot be reached.
 RESET_TIME = 15.0

@@ -22,19 +22,9 @@ from __future__ import annotations
 import struct
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-
-    class BaseDevice:
-        name: str
-        server: Any
-        transports: list[Any]
-
-        def __init__(self, name: str, **options: Any) -> None: ...
-
-else:
-    from sinstruments.simulator import BaseDevice
+from .engine import BaseDevice
 
 #: late: the response comes later; garbled: its CRC, or the protocol identifier in its header, is wrong; unit: another
 #: unit answers; transaction: an answer to an earlier transaction comes first (TCP); exception: a failure of the device

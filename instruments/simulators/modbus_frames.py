@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import termios
-import tty
 from typing import TYPE_CHECKING, Any
 
 import gevent
-from gevent.os import nb_write
 
+from .engine import CHUNK, Closed, Conversation
 from .modbus import DEVICE_FAILURE
 
 if TYPE_CHECKING:
     from .modbus import ModbusDevice
-
-CHUNK = 4096
 
 #: Silence that ends a request whose length is not known, in seconds.
 SILENCE = 0.02
@@ -28,36 +24,17 @@ SIZES = dict.fromkeys((1, 2, 3, 4, 5, 6), 8) | {22: 10}
 COUNTED = {15: 6, 16: 6, 23: 10, 68: 3}
 
 
-class Closed(Exception):
-    """A fault has closed the connection."""
-
-
-class ModbusProtocol:
-    """One connection of a device.
-
-    Args:
-        device: that answers.
-        channel: the connection: a file over the socket, or over the terminal.
-        transport: of the engine, that the connection is of.
-    """
+class ModbusProtocol(Conversation["ModbusDevice"]):
+    """One connection of a device."""
 
     def __init__(self, device: ModbusDevice, channel: Any, transport: Any) -> None:
-        self._device = device
-        self._channel = channel
-        self._transport = transport
-        self._serial = hasattr(transport, "slave")
+        super().__init__(device, channel, transport)
         self._received = b""
 
-    def handle(self) -> None:
-        """Answer until the connection ends."""
-        if self._serial:
-            tty.setraw(self._transport.slave, termios.TCSANOW)
-        try:
-            while data := self._transport.read1(self._channel, CHUNK):
-                self._received += data
-                self._answer_all()
-        except Closed:
-            self._channel.close()
+    def receive(self, data: bytes) -> None:
+        """Answer the requests that are complete."""
+        self._received += data
+        self._answer_all()
 
     def _answer_all(self) -> None:
         raise NotImplementedError
@@ -86,20 +63,14 @@ class ModbusProtocol:
             gevent.sleep(device.latency)
         if fault == "late":
             gevent.sleep(device.fault_delay)
-        if fault == "dropped" and not self._serial:
-            raise Closed
+        if fault == "dropped":
+            self.close()
         if answer is None or fault in ("silent", "dropped"):
             return
         if fault == "transaction":
             stale = bytes(byte ^ 0x5A for byte in head[:2]) + head[2:]
-            self._send(self._frame(stale, unit, answer[:-1] + bytes([answer[-1] ^ 0xFF]), False))
-        self._send(self._frame(head, unit + (fault == "unit") & 0xFF, answer, fault == "garbled"))
-
-    def _send(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            sent = nb_write(self._channel.fileno(), view) if self._serial else self._channel.write(view)
-            view = view[sent:]
+            self.send(self._frame(stale, unit, answer[:-1] + bytes([answer[-1] ^ 0xFF]), False))
+        self.send(self._frame(head, unit + (fault == "unit") & 0xFF, answer, fault == "garbled"))
 
 
 class TcpProtocol(ModbusProtocol):

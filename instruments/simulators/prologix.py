@@ -10,28 +10,14 @@ It is the device for a TCP transport (GPIB-ETHERNET) or a serial one (GPIB-USB),
 
 from __future__ import annotations
 
-import termios
-import tty
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gevent
 from gevent.lock import RLock
-from gevent.os import nb_write
 
+from .engine import BaseDevice, Conversation
 from .prologix_bus import BusInstrument, ConnectionCut
-
-if TYPE_CHECKING:
-
-    class BaseDevice:
-        name: str
-        server: Any
-        transports: list[Any]
-
-        def __init__(self, name: str, **options: Any) -> None: ...
-
-else:
-    from sinstruments.simulator import BaseDevice
 
 VERSION = "Prologix GPIB-ETHERNET Controller version 01.06.06.00"
 
@@ -222,50 +208,30 @@ COMMANDS: dict[str, Callable[[Prologix, tuple[int, ...], list[str], Callable[[by
 }
 
 
-class PrologixProtocol:
-    """One connection of the adapter.
+class PrologixProtocol(Conversation[Prologix]):
+    """One connection of the adapter."""
 
-    Args:
-        adapter: the device.
-        channel: the connection: a file over the socket, or over the terminal.
-        transport: of the engine, that the connection is of.
-    """
+    def __init__(self, device: Prologix, channel: Any, transport: Any) -> None:
+        super().__init__(device, channel, transport)
+        self._reader = LineReader()
 
-    def __init__(self, adapter: Prologix, channel: Any, transport: Any) -> None:
-        self._adapter = adapter
-        self._channel = channel
-        self._transport = transport
-        self._serial = hasattr(transport, "slave")
-
-    def handle(self) -> None:
-        """Obey one line after the other until the connection ends. A serial line never does."""
-        if self._serial:
-            tty.setraw(self._transport.slave, termios.TCSANOW)
-        reader = LineReader()
-        while data := self._transport.read1(self._channel, 65536):
-            for is_command, line in reader.feed(data):
-                try:
-                    self._do(is_command, line)
-                except ConnectionCut:
-                    if not self._serial:
-                        self._channel.close()
-                        return
+    def receive(self, data: bytes) -> None:
+        """Obey one line after the other."""
+        for is_command, line in self._reader.feed(data):
+            try:
+                self._do(is_command, line)
+            except ConnectionCut:
+                self.close()
 
     def _do(self, is_command: bool, line: bytes) -> None:
-        adapter = self._adapter
+        adapter = self._device
         with adapter.turn:
             if is_command:
-                adapter.obey(line, self._put)
+                adapter.obey(line, self.send)
                 return
             adapter.send(line)
             if adapter.settings["auto"]:
-                adapter.read(self._put, True, None)
-
-    def _put(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            sent = nb_write(self._channel.fileno(), view) if self._serial else self._channel.write(view)
-            view = view[sent:]
+                adapter.read(self.send, True, None)
 
 
 def _address(key: Any) -> tuple[int, ...]:

@@ -7,20 +7,14 @@ it ends, and nothing clears the device: what has been asked is answered, however
 from __future__ import annotations
 
 import re
-import termios
-import tty
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from gevent.os import nb_write
-
+from .engine import Conversation
 from .faults import deliver
 
 if TYPE_CHECKING:
     from .scpi import ScpiDevice
-
-#: Bytes that are read at once.
-CHUNK = 1 << 16
 
 #: What may end a message or hide its end.
 SPECIAL = re.compile(rb"[\n\"'#]")
@@ -93,53 +87,21 @@ class MessageReader:
         return message
 
 
-class Closed(Exception):
-    """A fault has closed the connection."""
-
-
-class RawProtocol:
-    """One connection of a device: its input, and its answers, sent wholly.
-
-    Args:
-        device: that answers.
-        channel: the connection: a file over the socket, or over the terminal; the sender of a datagram.
-        transport: of the engine, that the connection is of.
-    """
+class RawProtocol(Conversation["ScpiDevice"]):
+    """One connection of a device: its input, and its answers."""
 
     def __init__(self, device: ScpiDevice, channel: Any, transport: Any) -> None:
-        self._device = device
-        self._channel = channel
-        self._transport = transport
-        self._serial = hasattr(transport, "slave")
+        super().__init__(device, channel, transport)
+        self._reader = MessageReader()
 
-    def handle(self) -> None:
-        """Answer until the connection ends. A serial line never does: what would close it says nothing."""
-        if self._serial:
-            # The terminal must not echo answers that come before a user has opened it.
-            tty.setraw(self._transport.slave, termios.TCSANOW)
-        reader = MessageReader()
-        try:
-            while data := self._transport.read1(self._channel, CHUNK):
-                for message in reader.feed(data):
-                    self._answer(message, self.send, self.close)
-        except Closed:
-            self._channel.close()
+    def receive(self, data: bytes) -> None:
+        """Answer the messages that are complete."""
+        for message in self._reader.feed(data):
+            self._answer(message, self.send, self.close)
 
     def handle_message(self, datagram: bytes) -> None:
         """Answer one datagram."""
         self._answer(datagram.rstrip(b"\r\n"), self._send_datagram, lambda: None)
-
-    def send(self, data: bytes) -> None:
-        """Send bytes, all of them; the engine's own methods give up where the other side does not keep up."""
-        view = memoryview(data)
-        while view:
-            sent = nb_write(self._channel.fileno(), view) if self._serial else self._channel.write(view)
-            view = view[sent:]
-
-    def close(self) -> None:
-        """End the connection, if it is one."""
-        if not self._serial:
-            raise Closed
 
     def _answer(self, message: bytes, send: Any, close: Any) -> None:
         response = self._device.respond(message)

@@ -17,8 +17,9 @@ from __future__ import annotations
 import importlib
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .engine import BaseDevice
 from .faults import FAULTS, check_fault
 from .scpi_common import CommonCommands
 from .scpi_errors import ScpiError
@@ -27,18 +28,6 @@ from .scpi_operation import DeviceCleared, Operation
 from .scpi_parameters import Choice, Integer, Number, Optional
 from .scpi_status import Status
 from .scpi_table import Setting, command, tree_of
-
-if TYPE_CHECKING:
-
-    class BaseDevice:
-        name: str
-        server: Any
-        transports: list[Any]
-
-        def __init__(self, name: str, **options: Any) -> None: ...
-
-else:
-    from sinstruments.simulator import BaseDevice
 
 #: What the transport key ``protocol`` may be, and the class that speaks it: made with ``(device, channel,
 #: transport)`` for each connection, it has a method ``handle()`` that returns when the connection ends.

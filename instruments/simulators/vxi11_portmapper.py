@@ -16,7 +16,7 @@ import atexit
 import logging
 import socket as sockets
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gevent
 from gevent import socket
@@ -26,19 +26,8 @@ from instruments.vxi11.rpc.codec import WORD, Procedure, RpcError, find_results,
 from instruments.vxi11.rpc.portmapper import MAPPING, PORT, PORTMAPPER, TCP
 from sockio.errors import ProtocolError
 
+from .engine import BaseDevice
 from .vxi11_channels import FRAMING, read_records
-
-if TYPE_CHECKING:
-
-    class BaseDevice:
-        name: str
-        server: Any
-        transports: list[Any]
-
-        def __init__(self, name: str, **options: Any) -> None: ...
-
-else:
-    from sinstruments.simulator import BaseDevice
 
 SET = Procedure(PORTMAPPER, 1, "PMAPPROC_SET")
 UNSET = Procedure(PORTMAPPER, 2, "PMAPPROC_UNSET")

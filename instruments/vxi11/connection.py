@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from instruments.message import REQUEST_SERVICE, RESPONSE_LIMIT, MessageConnection, NotSupported, Refusal, in_seconds
+from sockio.deadline import seconds_until
 from sockio.errors import DeadlineExpired, ProtocolError
 
 from . import codec
@@ -366,4 +367,4 @@ class Vxi11Connection(MessageConnection):
             channel.close()
 
     def _left(self, deadline: float | None) -> float | None:
-        return None if deadline is None else max(0.0, deadline - self.runtime.clock())
+        return seconds_until(deadline, self.runtime.clock())

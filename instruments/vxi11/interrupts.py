@@ -17,11 +17,12 @@ from sockio.errors import DeadlineExpired, LimitError, ProtocolError
 from sockio.framing import Need
 from sockio.runtimes.listeners import Listener, accept, listen_tcp
 
+from ..condition import Condition
 from .codec import DEVICE_INTR_SRQ, HANDLE_LIMIT, INTR, RecordMarking, decode_intr_srq
 from .rpc.codec import GARBAGE_ARGS, decode_call, encode_refusal, encode_success, refusal
 
 if TYPE_CHECKING:
-    from sockio.runtimes.base import Runtime, Transport, Waiter
+    from sockio.runtimes.base import Runtime, Transport
 
 #: How many service requests are remembered until somebody waits for them.
 MOST_REQUESTS = 1000
@@ -47,7 +48,7 @@ class ServiceRequests:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._requests: deque[None] = deque(maxlen=MOST_REQUESTS)
-        self._waiters: list[Waiter] = []
+        self._changed = Condition()
 
     def add(self) -> None:
         """Count a request, from any thread."""
@@ -56,8 +57,7 @@ class ServiceRequests:
 
     def wake(self) -> None:
         """Let all that wait look again, from any thread."""
-        for waiter in list(self._waiters):
-            waiter.set()
+        self._changed.wake()
 
     async def wait(self, broken: Callable[[], bool], deadline: float | None) -> bool:
         """Wait for a request and take it; return False if there is none and ``broken()`` says that none will come.
@@ -66,20 +66,14 @@ class ServiceRequests:
             DeadlineExpired: there was none in time.
         """
         while True:
-            waiter = self._runtime.waiter()
-            self._waiters.append(waiter)
+            ends = broken()  # asked first: there may be a last one
             try:
-                # Asked only after the waiter is in place: what happens in between wakes it.
-                try:
-                    self._requests.popleft()
-                    return True
-                except IndexError:
-                    pass
-                if broken():
+                self._requests.popleft()
+                return True
+            except IndexError:
+                if ends:
                     return False
-                await waiter.wait(deadline)
-            finally:
-                self._waiters.remove(waiter)
+            await self._changed.wait_for(self._runtime, lambda: self._requests or broken(), deadline)
 
 
 class InterruptChannel:

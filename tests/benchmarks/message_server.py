@@ -11,9 +11,10 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from tests.benchmarks.peers.workload import REPLY
-from tests.benchmarks.server import end_with_parent
+from tests.benchmarks.server import accept, end_with_parent
 
 HEADER = struct.Struct(">2sBBIQ")
 SIZE = 2**30
@@ -115,17 +116,10 @@ def serve(answer: Callable[[socket.socket], None], connection: socket.socket) ->
             pass
 
 
-def listen(listener: socket.socket, answer: Callable[[socket.socket], None]) -> None:
-    while True:
-        connection, _ = listener.accept()
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        threading.Thread(target=serve, args=[answer, connection], daemon=True).start()
-
-
 def main() -> None:
     listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
     for listener, answer in zip(listeners, [answer_hislip, answer_vxi11], strict=True):
-        threading.Thread(target=listen, args=[listener, answer], daemon=True).start()
+        threading.Thread(target=accept, args=[listener, partial(serve, answer)], daemon=True).start()
     print(*(listener.getsockname()[1] for listener in listeners), flush=True)
     end_with_parent()
 

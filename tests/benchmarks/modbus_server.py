@@ -10,7 +10,7 @@ import socket
 import struct
 import threading
 
-from tests.benchmarks.server import end_with_parent
+from tests.benchmarks.server import accept, end_with_parent
 
 REQUEST = struct.Struct(">HxxHBBHH")
 ANSWER = struct.Struct(">HxxHBBB")
@@ -37,10 +37,7 @@ def main() -> None:
     threading.Thread(target=end_with_parent, daemon=True).start()
     listener = socket.create_server(("127.0.0.1", 0), backlog=64)
     print(listener.getsockname()[1], flush=True)
-    while True:
-        connection, _ = listener.accept()
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        threading.Thread(target=answer, args=[connection], daemon=True).start()
+    accept(listener, answer)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 import tty
+from collections.abc import Callable
 
 from tests.benchmarks.peers.workload import LINE, REPLY, REQUEST
 
@@ -52,6 +53,14 @@ def answer_terminal(path: str) -> None:
             os.write(terminal, REPLY)
 
 
+def accept(listener: socket.socket, answer: Callable[[socket.socket], None]) -> None:
+    """Gives every connection a thread."""
+    while True:
+        connection, _ = listener.accept()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        threading.Thread(target=answer, args=[connection], daemon=True).start()
+
+
 def end_with_parent() -> None:
     """Ends the process when standard input does, so that it is gone even if its parent was killed."""
     sys.stdin.read()
@@ -66,10 +75,7 @@ def main() -> None:
         threading.Thread(target=answer_terminal, args=[path], daemon=True).start()
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
     print(listener.getsockname()[1], flush=True)
-    while True:
-        connection, _ = listener.accept()
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        threading.Thread(target=answer, args=[connection], daemon=True).start()
+    accept(listener, answer)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.contract.faults_leaks import eventually
 from tests.contract.flavours import Awaited, Flavour
+from tests.ports import free_port
 
 SOCAT = shutil.which("socat")
 SER2NET = shutil.which("ser2net", path=os.environ.get("PATH", "") + ":/usr/sbin")
@@ -137,13 +138,6 @@ connection: &rfc2217
     def kill(self) -> None:
         self._process.kill()
         self._process.wait(5)
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 def answers(port: int) -> bool:

@@ -16,6 +16,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from tests.ports import hold
+
 #: Nothing in the tests waits longer than so many seconds for something that is to happen.
 PATIENCE = 10.0
 
@@ -172,6 +174,10 @@ class Server:
 
     def refuse(self) -> None:
         """Take no more connections: the port refuses them. Those that are there stay."""
+        self._stop_listening()
+        hold(self.port)
+
+    def _stop_listening(self) -> None:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         if self._accepting is not None:
@@ -219,7 +225,7 @@ class Server:
 
     def close(self) -> None:
         """Close everything; raises what failed in a script."""
-        self.refuse()
+        self._stop_listening()
         for thread in self._threads:
             thread.join(0.5)  # most end when the client closes
         for peer in self.peers:
@@ -309,11 +315,3 @@ class Bridge:
 
     def __exit__(self, *error: Any) -> None:
         self.server.__exit__(*error)
-
-
-def free_port() -> int:
-    """Return a port that refuses connections."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port

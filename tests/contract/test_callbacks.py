@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.ports import free_port
+
 from .flavours import Flavour, finish
-from .server import Peer, Server, free_port
+from .server import Peer, Server
 
 idle = pytest.mark.needs("idle")
 

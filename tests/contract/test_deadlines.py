@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from sockio.framing import LengthPrefix
+from tests.ports import free_port
 
 from .flavours import Flavour, collect
-from .server import Peer, Server, Unresponsive, free_port
+from .server import Peer, Server, Unresponsive
 
 #: What a call with a timeout of hundredths of a second may take on a busy machine; the peers go on for longer.
 BOUND = 3.0
@@ -36,7 +37,7 @@ READS: list[tuple[str, tuple[Any, ...]]] = [
 
 @pytest.mark.parametrize(("method", "arguments"), READS, ids=lambda value: value if isinstance(value, str) else "")
 async def test_a_silent_peer(flavour: Flavour, scripted: Server, method: str, arguments: tuple[Any, ...]) -> None:
-    stream = flavour.TCP(*scripted.address)
+    stream = flavour.TCP(*scripted.address, connection_timeout=BOUND)
     for number in (1, 2):
         with pytest.raises(flavour.ConnectionTimeoutError, match=f"{scripted.port}.*{method} .*0.02 s") as caught:
             await getattr(stream, method)(*arguments, timeout=0.02)
@@ -61,7 +62,7 @@ async def test_a_silent_peer(flavour: Flavour, scripted: Server, method: str, ar
 async def test_a_silent_peer_and_frames(
     flavour: Flavour, scripted: Server, method: str, arguments: tuple[Any, ...]
 ) -> None:
-    stream = flavour.TCP(*scripted.address)
+    stream = flavour.TCP(*scripted.address, connection_timeout=BOUND)
     with pytest.raises(flavour.ConnectionTimeoutError, match=method):
         await getattr(stream, method)(*arguments, timeout=0.02)
     assert not stream.connected()
@@ -94,7 +95,7 @@ async def test_the_message_says_what_had_come(flavour: Flavour, scripted: Server
 
 
 async def test_the_default_and_the_call_s_own(flavour: Flavour, scripted: Server) -> None:
-    stream = flavour.TCP(*scripted.address, timeout=0.02)
+    stream = flavour.TCP(*scripted.address, timeout=0.02, connection_timeout=BOUND)
     with pytest.raises(flavour.ConnectionTimeoutError, match=r"0\.02 s"):
         await stream.readline()
     with pytest.raises(flavour.ConnectionTimeoutError, match=r"0\.03 s"):
@@ -165,7 +166,7 @@ async def test_waiting_for_a_turn_and_then_for_the_reply(flavour: Flavour, scrip
     first = flavour.start(stream.write_readline, b"a?\n")
     peer = await flavour.call(scripted.peer)
     await flavour.call(peer.expect, b"a?\n")
-    second = flavour.start(stream.write_readline, b"b?\n", timeout=0.2)
+    second = flavour.start(stream.write_readline, b"b?\n", timeout=0.5)
     await flavour.waiting(stream, 2)
     await flavour.sleep(0.1)
     peer.send(b"a\n")

@@ -393,6 +393,7 @@ async def test_e17_collected_in_another_thread(flavour: Flavour, scripted: Serve
 
 async def test_e18_setting_an_attribute_reaches_the_socket(flavour: Flavour, scripted: Server) -> None:
     stream = flavour.TCP(*scripted.address, timeout=60)
+    await stream.open()
     stream.timeout = 0.02
     with pytest.raises(flavour.ConnectionTimeoutError, match=r"0\.02"):
         await stream.readline()

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from sockio.common import DEFAULT_LIMIT, DFT_KEEP_ALIVE, IPTOS_LOWDELAY
+from tests.ports import free_port
 
 from .flavours import Flavour
-from .server import Peer, Server, Unresponsive, free_port
+from .server import Peer, Server, Unresponsive
 
 
 async def connected(flavour: Flavour, server: Server, *args: Any, **options: Any) -> tuple[Any, Peer]:

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from tests.ports import free_port
+
 from .flavours import Flavour
-from .server import Server, free_port
+from .server import Server
 
 
 class Attempts:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.faults_serial import SER2NET, SOCAT, Line, Ser2net, free_port, make
+from tests.contract.faults_serial import SER2NET, SOCAT, Line, Ser2net, make
 from tests.contract.flavours import Flavour
+from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.skipif(SOCAT is None or SER2NET is None, reason="no socat or no ser2net"),

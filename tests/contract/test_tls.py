@@ -16,10 +16,11 @@ pytest.importorskip("trustme", reason="makes the certificates")
 
 from sockio.turns import Ticket
 from tests.contract.faults_leaks import eventually
-from tests.contract.faults_serial import answers, free_port
+from tests.contract.faults_serial import answers
 from tests.contract.faults_server import pattern
 from tests.contract.faults_tls import Certificates, PlainServer, TLSServer
 from tests.contract.flavours import Flavour, core_of
+from tests.ports import free_port
 
 pytestmark = pytest.mark.needs("tls")
 

@@ -40,6 +40,7 @@ async def test_by_url(flavour: Flavour, server: Server) -> None:
 
 async def test_a_late_answer_never_reaches_the_next_request(flavour: Flavour, server: Server) -> None:
     stream = flavour.Unix(server.path)
+    await stream.open()
     with pytest.raises(TimeoutError, match=r"timed out after 0.01 s"):
         await stream.write_readline(b"wait 0.03 late\n", timeout=0.01)
     assert await stream.write_readline(b"wait 0.05 next\n", timeout=5) == b"next\n"

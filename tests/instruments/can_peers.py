@@ -11,7 +11,7 @@ from typing import Any
 
 import can
 
-from tests.instruments.pipe_flavours import PATIENCE, Flavour
+from tests.instruments.pipe_flavours import PATIENCE, Flavour, Peer
 
 _numbers = count()
 
@@ -74,80 +74,27 @@ class Node:
                     self._bus.send(answer)
 
 
-class Adapter:
+class Adapter(Peer):
     """A simulated USR-CANET200: a TCP server that speaks records of 13 bytes.
 
     Attributes:
-        port: where it listens.
-        received: all bytes that have come.
-        connections: how many there have been.
         reads: cleared, it takes nothing from the network.
     """
 
     def __init__(self, port: int = 0) -> None:
-        self.received = b""
-        self.connections = 0
         self.reads = threading.Event()
         self.reads.set()
-        self._listener = socket.socket()
-        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        super().__init__(self._take, port)
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        self._listener.bind(("127.0.0.1", port))
-        self._listener.listen()
-        self.port: int = self._listener.getsockname()[1]
         self.address = f"can::usrcanet::127.0.0.1:{self.port}"
-        self._sockets: list[socket.socket] = []
-        self._threads = [threading.Thread(target=self._listen)]
-        self._threads[0].start()
-
-    def __enter__(self) -> Adapter:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-    def send(self, data: str) -> None:
-        """Send bytes, given in hexadecimal, on the latest connection."""
-        self._sockets[-1].sendall(bytes.fromhex(data))
-
-    def hang_up(self) -> None:
-        """Close the connections there are."""
-        for each in self._sockets:
-            try:
-                each.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # the other side was faster
 
     def close(self) -> None:
         self.reads.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self.hang_up()
-        for thread in self._threads:
-            thread.join(PATIENCE)
+        super().close()
 
-    def _listen(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            self._sockets.append(connection)
-            self.connections += 1
-            self._threads.append(threading.Thread(target=self._run, args=(connection,)))
-            self._threads[-1].start()
-
-    def _run(self, connection: socket.socket) -> None:
-        with connection:
-            while True:
-                self.reads.wait(PATIENCE)
-                try:
-                    data = connection.recv(4096)
-                except OSError:
-                    return
-                if not data:
-                    return
-                self.received += data
+    def _take(self, connection: socket.socket, peer: Peer) -> None:
+        while self.reads.wait(PATIENCE) and self.recv(connection):
+            pass
 
 
 @contextmanager

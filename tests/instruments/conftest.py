@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 import yaml
 
 from instruments.simulators.cryocon import CryoCon as Simulator
+from tests.ports import free_port, hold
 
 ROOT = Path(__file__).parents[2]
 
@@ -66,12 +68,6 @@ def wire() -> Wire:
 @pytest.fixture
 def async_wire() -> AsyncWire:
     return AsyncWire()
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
@@ -157,6 +153,8 @@ class Bench:
     def restart(self) -> None:
         """Kill the engine, and start it anew at the same places."""
         self.stop()
+        for transport in self._transports("tcp"):
+            hold(int(transport["url"].rpartition(":")[2]))
         self.process = self._start()
 
     def stop(self) -> None:
@@ -220,6 +218,7 @@ def serve_bench(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[dict
 
     @contextmanager
     def serve_bench(devices: list[dict[str, Any]]) -> Iterator[Bench]:
+        gc.collect()  # what has been dropped may have had the same ports
         bench = Bench(devices, tmp_path_factory.mktemp("bench"))
         try:
             yield bench

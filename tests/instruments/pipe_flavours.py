@@ -291,7 +291,8 @@ class Peer:
                 pass  # the other side was faster
 
     def send(self, data: bytes) -> None:
-        """Send on the latest connection, unasked."""
+        """Send on the latest connection, unasked; wait for one if there is none."""
+        until(lambda: self._sockets)
         self._sockets[-1].sendall(data)
 
     def recv(self, connection: socket.socket) -> bytes:

@@ -205,6 +205,7 @@ def test_read_all_ends_when_the_peer_has_closed(flavour: Flavour) -> None:
         pipe = flavour.make(ByteStreamPipe, peer.address)
         flavour.call(pipe.connect)
         until(lambda: flavour.call(in_waiting, pipe, flavour) == 1)
+        until(lambda: not pipe._place.connection.connected())  # the end has come as well
         assert flavour.call(pipe.read_all) == b"1"
         assert flavour.call(pipe.read_exact, 1) == b"2"  # of a new connection
         flavour.call(pipe.drop)
@@ -222,9 +223,11 @@ def test_what_does_not_come_in_time(flavour: Flavour) -> None:
             (pipe.read_exact, 3),
             (pipe.read_to_term, 10),
         ]:
+            flavour.call(pipe.connect, 20)
             with pytest.raises(ConnectionTimeoutError, match=rf"tcp://127.0.0.1:{peer.port}: \w+ timed out after 0\.0"):
                 flavour.call(method, *args)
         slow = flavour.make(ByteStreamPipe, peer.address, 60)
+        flavour.call(slow.connect)
         with pytest.raises(TimeoutError, match=r"timed out after 0.02 s receiving"):
             flavour.call(slow.read_line, 0.02)
         flavour.call(pipe.drop)

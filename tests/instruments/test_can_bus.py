@@ -199,7 +199,7 @@ def test_a_waiting_receiver_ends_with_the_bus(flavour: Flavour, name: str) -> No
     bus = flavour.make(CanBus, f"can::virtual::{name}")
     with receiving(flavour, bus.raw()) as receiver:
         waiting = flavour.actor().start(receiver.next, None)
-        until(lambda: receiver.queue._waiters)
+        until(lambda: receiver.queue._changed._waiters)
         flavour.call(bus.disconnect)
         with pytest.raises(ConnectionEOFError):
             waiting.result(20)
@@ -440,8 +440,8 @@ def test_the_adapter_sends_and_receives_its_records(flavour: Flavour, adapter: A
         assert (
             adapter.received.hex() == "85123456781234567800000000c30012345600000000000000000200000123aabb000000000000"
         )
-        adapter.send("84 00ABCDEF 0102030400000000 02 00")
-        adapter.send("000123 AABB000000000000 C3 00123456 0000000000000000")
+        adapter.send(bytes.fromhex("84 00ABCDEF 0102030400000000 02 00"))
+        adapter.send(bytes.fromhex("000123 AABB000000000000 C3 00123456 0000000000000000"))
         assert [flavour.call(receiver.next) for _ in range(3)] == [
             DataMessage(0xABCDEF, True, b"\x01\x02\x03\x04"),
             DataMessage(0x123, data=b"\xaa\xbb"),
@@ -464,7 +464,7 @@ def test_a_connection_that_is_lost_is_made_again(flavour: Flavour, adapter: Adap
         until(lambda: told and bus.connected)
         assert "the bus was lost: USR-CANET200 at 127.0.0.1" in str(told[0])
         until(lambda: adapter.connections == 2)
-        adapter.send("02 00000123 AABB000000000000")
+        adapter.send(bytes.fromhex("02 00000123 AABB000000000000"))
         assert flavour.call(receiver.next) == DataMessage(0x123, data=b"\xaa\xbb")
         assert bus.connections_lost == len(told) == 1
 
@@ -482,7 +482,7 @@ def test_an_adapter_that_is_gone_for_a_while(flavour: Flavour) -> None:
         flavour.call(bus.send, DataMessage(1))
     with Adapter(adapter.port) as again:
         until(lambda: again.connections and bus.connected)
-        again.send("02 00000123 AABB000000000000")
+        again.send(bytes.fromhex("02 00000123 AABB000000000000"))
         assert flavour.call(receiver.next, 5) == DataMessage(0x123, data=b"\xaa\xbb")
         assert bus.state == "active"
         flavour.call(bus.send, DataMessage(1))
@@ -496,10 +496,10 @@ def test_what_is_no_record_loses_the_connection(flavour: Flavour, adapter: Adapt
     with flavour.inside(flavour.make(CanBus, adapter.address, on_error=told.append)) as bus:
         with receiving(flavour, bus.raw()) as receiver:
             until(lambda: adapter.connections == 1)
-            adapter.send("FF" * 13)
+            adapter.send(bytes.fromhex("FF" * 13))
             until(lambda: adapter.connections == 2)
             assert "expected a record of 13 bytes" in str(told[0])
-            adapter.send("02 00000123 AABB000000000000")
+            adapter.send(bytes.fromhex("02 00000123 AABB000000000000"))
             assert flavour.call(receiver.next) == DataMessage(0x123, data=b"\xaa\xbb")
 
 
@@ -546,7 +546,7 @@ def test_the_plug_in_is_found_by_python_can(adapter: Adapter, tmp_path: Path) ->
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{root}"}
     with subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True) as process:
         until(lambda: len(adapter.received) == 13)
-        adapter.send("02 00000456 AABB000000000000")
+        adapter.send(bytes.fromhex("02 00000456 AABB000000000000"))
         output, _ = process.communicate(timeout=30)
     assert adapter.received.hex() == "02000001236162000000000000"
     assert "ID:      456" in output

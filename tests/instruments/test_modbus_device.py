@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from instruments.byte_stream import ByteStreamPipe
-from instruments.modbus import ModBusDevice, ModbusError, station
+from instruments.modbus import ModBusDevice, ModbusError, pacing, station
 from sockio import aio, sio
 from sockio import trio as sockio_trio
 from sockio.errors import ConnectionEOFError, ProtocolError
@@ -161,14 +161,22 @@ def test_exceptions(flavour: Flavour, address: str) -> None:
         ("garbled", ProtocolError, "a valid CRC|protocol 0"),
     ],
 )
-def test_faults(flavour: Flavour, address: str, fault: str, error: type[Exception], complaint: str) -> None:
+def test_faults(
+    flavour: Flavour,
+    address: str,
+    fault: str,
+    error: type[Exception],
+    complaint: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Whatever happens to an answer, that call fails, and the next ones have their own answers."""
-    device = flavour.make(ModBusDevice, address, timeout=1)
-    flavour.call(device.send_custom_command, 65, fault.encode(), len(fault))
+    monkeypatch.setattr(pacing, "LATEST_ANSWER", 0.5)  # 0.3 s late is the latest here
+    device = flavour.make(ModBusDevice, address, timeout=0.1)
+    flavour.call(device.send_custom_command, 65, fault.encode(), len(fault), timeout=10)
     with pytest.raises(error, match=complaint):
-        flavour.call(device.read_holding, 1, timeout=0.1)
-    assert flavour.call(device.read_holding, 2) == [HOLDING[2]]
-    assert flavour.call(device.read_holding, 3) == [HOLDING[3]]
+        flavour.call(device.read_holding, 1)
+    assert flavour.call(device.read_holding, 2, timeout=10) == [HOLDING[2]]
+    assert flavour.call(device.read_holding, 3, timeout=10) == [HOLDING[3]]
     flavour.call(device.drop)
 
 
@@ -456,12 +464,12 @@ def test_an_exception_over_rtu_leaves_nothing_behind(flavour: Flavour, caplog: p
 def test_a_custom_answer_over_rtu_that_is_cut_short(flavour: Flavour) -> None:
     answers = [b"\1\x64abc", None, with_crc(b"\1\x64abc")]
     with rtu_peer(lambda frame: answers.pop(0)) as peer:
-        device = flavour.make(ModBusDevice, f"modbus::rtu::127.0.0.1:{peer.port}::1", timeout=10)
+        device = flavour.make(ModBusDevice, f"modbus::rtu::127.0.0.1:{peer.port}::1", timeout=0.4)
         with pytest.raises(ProtocolError, match="a valid CRC, got 01 64 61 62 63"):
-            flavour.call(device.send_custom_command, 100, b"abc")
+            flavour.call(device.send_custom_command, 100, b"abc", timeout=10)
         with pytest.raises(TimeoutError):
-            flavour.call(device.send_custom_command, 100, b"abc", timeout=0.2)
-        assert flavour.call(device.send_custom_command, 100, b"abc") == b"abc"
+            flavour.call(device.send_custom_command, 100, b"abc")
+        assert flavour.call(device.send_custom_command, 100, b"abc", timeout=10) == b"abc"
         flavour.call(device.drop)
 
 

@@ -29,6 +29,12 @@ def flavour(request: pytest.FixtureRequest) -> Iterator[Flavour]:
         yield flavour
 
 
+@pytest.fixture
+def latest_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers that are given up come sooner here than on a real line."""
+    monkeypatch.setattr(pacing, "LATEST_ANSWER", 0.6)
+
+
 def slow_line(first: float, others: float) -> Peer:
     """Return units on one line behind a bridge with one port, which sends what it gets to whoever is connected.
 
@@ -53,10 +59,11 @@ def slow_line(first: float, others: float) -> Peer:
     return Peer(serve)
 
 
-@pytest.mark.parametrize("timeout", [0.1, 1.0])
+@pytest.mark.usefixtures("latest_answer")
+@pytest.mark.parametrize("timeout", [0.1, 0.8])
 def test_an_answer_that_is_too_late_is_not_that_to_the_next_request(flavour: Flavour, timeout: float) -> None:
     """The same unit, function and size, and no word of how long the line is to be quiet."""
-    with slow_line(timeout + 0.3, 0.4) as peer:
+    with slow_line(timeout + 0.2, 0.2) as peer:
         device = flavour.make(ModBusDevice, f"modbus::rtu::127.0.0.1:{peer.port}::1", timeout=timeout)
         with pytest.raises(TimeoutError):
             flavour.call(device.read_holding, 1)
@@ -65,10 +72,11 @@ def test_an_answer_that_is_too_late_is_not_that_to_the_next_request(flavour: Fla
         flavour.call(device.drop)
 
 
+@pytest.mark.usefixtures("latest_answer")
 def test_a_short_call_to_a_slow_device(flavour: Flavour) -> None:
-    """The device is known to take its time, and is given up early: its answer comes after a second and more."""
-    with slow_line(1.4, 1.4) as peer:
-        device = flavour.make(ModBusDevice, f"modbus::rtu::127.0.0.1:{peer.port}::1", timeout=2)
+    """The device is known to take its time, and is given up early: its answer comes when others' do no more."""
+    with slow_line(1.0, 0.2) as peer:
+        device = flavour.make(ModBusDevice, f"modbus::rtu::127.0.0.1:{peer.port}::1", timeout=1.5)
         with pytest.raises(TimeoutError):
             flavour.call(device.read_holding, 1, timeout=0.05)
         assert flavour.call(device.read_holding, 2) == [2]
@@ -89,11 +97,12 @@ def test_a_cancelled_call_and_a_cancelled_wait() -> None:
         assert peer.received == with_crc(b"\1\3\0\1\0\1") + with_crc(b"\1\3\0\2\0\1")  # nothing of what was cancelled
 
 
+@pytest.mark.usefixtures("latest_answer")
 def test_a_dead_unit_does_not_hold_up_the_others(flavour: Flavour) -> None:
     """Their answers say who answers: nothing but the line's silence has to be waited for."""
     with rtu_peer(lambda frame: None if frame[0] == 9 else with_crc(frame[:2] + b"\2" + frame[2:4])) as peer:
         address = f"modbus::rtu::127.0.0.1:{peer.port}"
-        dead = flavour.make(ModBusDevice, f"{address}::9", timeout=0.3)
+        dead = flavour.make(ModBusDevice, f"{address}::9", timeout=0.1)
         alive = flavour.make(ModBusDevice, f"{address}::1", timeout=0.6)
         for index in range(3):
             with pytest.raises(TimeoutError):
@@ -125,7 +134,7 @@ OTHER_PROCESS = """
 import sys
 from instruments import sio
 
-device = sio.ModBusDevice(sys.argv[1], timeout=1.5)
+device = sio.ModBusDevice(sys.argv[1], timeout=0.3)
 try:
     device.read_holding(1)
 except TimeoutError:
@@ -134,7 +143,7 @@ except TimeoutError:
 
 
 def test_an_answer_that_another_process_did_not_get(flavour: Flavour) -> None:
-    with slow_line(2.0, 2.0) as peer:
+    with slow_line(0.8, 0.2) as peer:
         address = f"modbus::rtu::127.0.0.1:{peer.port}::1"
         device = flavour.make(ModBusDevice, address, timeout=5)
         flavour.call(device.connect)
@@ -319,7 +328,7 @@ def test_waiting_leaves_nothing_behind() -> None:
         for task in tasks[1:]:
             task.cancel()
         await asyncio.wait(tasks[1:])
-        assert not answer._waiters
+        assert not answer._settled._waiters
         tasks[0].cancel()
         await asyncio.wait(tasks)
         await device.drop()

@@ -6,7 +6,6 @@ import importlib
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ import pytest
 from instruments.modbus import ModBusDevice, ModbusError
 from tests.instruments.modbus_peers import simulated
 from tests.instruments.pipe_flavours import FLAVOURS, PATIENCE, Flavour
+from tests.ports import free_port
 
 SOCAT, MBPOLL, GCC = (shutil.which(program) for program in ("socat", "mbpoll", "gcc"))
 HERE = Path(__file__).parent
@@ -53,12 +53,6 @@ def libmodbus_server(tmp_path_factory: pytest.TempPathFactory) -> str:
     libraries = ["-I/usr/include/modbus", "-lmodbus", "-lpthread"]
     subprocess.run([str(GCC), "-Wall", "-Werror", "-o", str(program), str(source), *libraries], check=True, timeout=60)
     return str(program)
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def until(condition: Callable[[], object], process: subprocess.Popen[Any]) -> None:

@@ -42,6 +42,7 @@ def test_a_device_that_does_not_answer_is_a_timeout(flavour: Flavour) -> None:
         for make in (ByteStreamPipe, ScpiPipe, SerialScpiPipe):
             pipe = flavour.make(make, peer.address)
             query = pipe.query_line if make is ByteStreamPipe else pipe.query
+            flavour.call(pipe.connect)
             with pytest.raises(ConnectionTimeoutError, match=rf"{peer.port}.* timed out after 0.02 s"):
                 flavour.call(query, "x", 0.02)
         holder = flavour.make(ByteStreamPipe, peer.address)

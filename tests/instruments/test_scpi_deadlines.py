@@ -13,8 +13,8 @@ from sockio.errors import ConnectionTimeoutError
 from tests.instruments.pipe_flavours import FLAVOURS, Flavour, Peer, until
 
 #: How long each answer takes, in seconds; two take longer than `LIMIT`.
-DELAY = 0.6
-LIMIT = 1.1
+DELAY = 0.35
+LIMIT = 0.65
 
 
 @pytest.fixture(params=FLAVOURS, ids=[kind.name for kind in FLAVOURS])

@@ -24,8 +24,8 @@ PLACES = ["raw", "serial", "prologix", "prologix serial", "vxi11", "hislip"]
 def bench(serve_bench: Callable[..., Any]) -> Iterator[Any]:
     transports = [{}, {"type": "serial"}, {"protocol": "vxi11"}, {"protocol": "hislip"}]
     devices = [
-        {"class": "Multimeter", "*idn": IDENTITY, "fault_delay": 0.6, "transports": transports},
-        {"class": "Oscilloscope", "fault_delay": 0.6, "transports": transports},
+        {"class": "Multimeter", "*idn": IDENTITY, "fault_delay": 0.3, "transports": transports},
+        {"class": "Oscilloscope", "fault_delay": 0.3, "transports": transports},
         {
             "class": "Prologix",
             "transports": [{}, {"type": "serial"}],
@@ -41,7 +41,7 @@ def address(bench: Any, place: str, name: str = "multimeter") -> str:
     if place == "raw":
         return f"tcp::{bench.url(name, 0)}"
     if place == "serial":
-        return f"serial://{bench.url(name, 1)}?baudrate=115200&quiet=0.7"  # longer than a fault's delay
+        return f"serial://{bench.url(name, 1)}?baudrate=115200&quiet=0.5"  # longer than a fault's delay
     if place == "vxi11":
         return f"vxi::{bench.url(name, 2)}"
     if place == "hislip":
@@ -113,7 +113,7 @@ def test_after_a_fault_the_next_answer_is_the_right_one(flavour: Flavour, bench:
         await meter.query("*IDN?")
         await meter.write(f"SIM:FAUL {fault}")
         with pytest.raises((OSError, EOFError, ProtocolError)):
-            await meter.query("SAMP:COUN?", timeout=0.3)
+            await meter.query("SAMP:COUN?", timeout=0.1)
         assert await meter.query("*IDN?", timeout=5) == IDENTITY
         assert await meter.query("SAMP:COUN?") == "1"
         await meter.drop()
@@ -131,7 +131,7 @@ def test_after_a_broken_block_the_next_answer_is_the_right_one(
         await scope.query_binary("WAV:DATA?")
         await scope.write(f"SIM:FAUL {fault}")
         with pytest.raises((OSError, EOFError, ProtocolError)):
-            await scope.query_array("WAV:DATA?", "u1", timeout=0.3)
+            await scope.query_array("WAV:DATA?", "u1", timeout=0.1)
         assert await scope.query("WAV:POIN?") == "1000"
         assert len(await scope.query_binary("WAV:DATA?")) == 1000
         await scope.drop()
@@ -183,6 +183,7 @@ def test_the_common_commands(flavour: Flavour, bench: Any, place: str) -> None:
         await meter.set_service_request_enable(0)
         await meter.trigger()
         await meter.clear_status()
+        await meter.identifier()  # all has been obeyed, and nothing is left for the next test
         await pipe.drop()
 
     flavour.run(contract)

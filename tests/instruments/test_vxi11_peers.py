@@ -23,8 +23,9 @@ import pytest
 from instruments.vxi11 import RpcError, Vxi11Connection, Vxi11Error
 from sockio.resource import parse
 from sockio.runtimes.blocking import run, runtime
+from tests.ports import free_port
 
-from .conftest import free_port, serve
+from .conftest import serve
 from .vxi11_device import pattern
 
 ROOT = Path(__file__).parents[2]

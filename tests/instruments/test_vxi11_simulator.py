@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from .conftest import free_port, serve
+from tests.ports import free_port
+
+from .conftest import serve
 
 # xid 7, CALL, RPC version 2, program 0x0607AF, version 1; and AUTH_NONE twice.
 CALL = "00000007 00000000 00000002 000607af 00000001"
