@@ -137,7 +137,7 @@ class CryoConDevice(DriverDevice):
             if isinstance(outcome, Exception):
                 continue  # a lost connection, which the attributes themselves tell
             if what == "unit":
-                self._units[key] = UNITS.get(outcome, outcome)
+                self._units[key] = UNITS.get(str(outcome), str(outcome))
             else:
                 self._sources[int(key)] = outcome
         wanted = {f"channel{id}": unit for id, unit in self._units.items()}

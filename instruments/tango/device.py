@@ -528,4 +528,4 @@ def failure(reason: str, description: str, origin: str) -> Exception:
     raise AssertionError("PyTango has not raised what it was asked to")
 
 
-__all__ = ["DriverDevice", "device_class", "failure", "in_thread"]
+__all__ = ["DriverDevice", "device_class", "failure", "in_thread", "text_of"]

@@ -19,7 +19,7 @@ from typing import Any
 from ..base import Driver
 from .declaration import Declaration, declare, describe
 from .declaration_file import apply, read_file
-from .device import URL, DriverDevice, device_class
+from .device import URL, DriverDevice, device_class, text_of
 from .drivers import KNOWN, check_url, connected_to, driver_class, options_of, prototype
 from .framework import Database, DbDevInfo, DevFailed, GreenMode, device_property
 from .framework import run as run_tango
@@ -217,7 +217,7 @@ def run_as_told(
     except (ValueError, OSError, ImportError) as problem:
         parser.exit(2, f"{parser.prog}: {problem}\n")
     except DevFailed as problem:
-        parser.exit(1, f"{parser.prog}: {problem.args[0].desc.strip()}\n")
+        parser.exit(1, f"{parser.prog}: {text_of(problem)}\n")
 
 
 def command_line() -> argparse.ArgumentParser:
