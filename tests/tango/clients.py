@@ -138,6 +138,14 @@ class Client:
             return list(self._events[device, name, kind])
 
     @refusing
+    def alarm(self, device: str, name: str, above: str) -> None:
+        """Set the value above which an attribute is in alarm."""
+        proxy = self._proxy(device)
+        config = proxy.get_attribute_config(name)
+        config.alarms.max_alarm = above
+        proxy.set_attribute_config(config)
+
+    @refusing
     def register(self, server: str, cls: str, device: str) -> None:
         info = tango.DbDevInfo()
         info.name, info._class, info.server = device, cls, server
