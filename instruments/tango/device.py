@@ -16,6 +16,7 @@ from .framework import (
     DevFailed,
     Device,
     DevState,
+    DevUChar,
     EventType,
     Except,
     GreenMode,
@@ -469,7 +470,7 @@ def dtype(type: ValueType) -> Any:
     if type.element == "none":
         return None
     if type.element == "bytes":
-        return ("uint8",)
+        return (DevUChar,)
     element = {"bool": bool, "int": int, "float": float, "str": str}[type.element]
     return (element,) if type.is_list else element
 

@@ -15,6 +15,7 @@ Database: Any = _tango.Database
 DbDevInfo: Any = _tango.DbDevInfo
 DevFailed: type[Exception] = _tango.DevFailed
 DevState: Any = _tango.DevState
+DevUChar: Any = _tango.DevUChar
 Device: Any = _server.Device
 EventType: Any = _tango.EventType
 Except: Any = _tango.Except
@@ -32,6 +33,7 @@ __all__ = [
     "DbDevInfo",
     "DevFailed",
     "DevState",
+    "DevUChar",
     "Device",
     "EventType",
     "Except",

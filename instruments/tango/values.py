@@ -82,21 +82,28 @@ LISTS = (list, collections.abc.Sequence, collections.abc.Iterable, collections.a
 
 def to_json(value: Any) -> str:
     """Return a value that Tango has no type for as JSON text."""
-    return json.dumps(value, default=plain)
+    return json.dumps(plain(value))
 
 
 def plain(value: Any) -> Any:
-    """Return what JSON writes for a value that it has no notion of."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    """Return what JSON writes for a value: records and dictionaries are objects, collections lists, bytes hexadecimal
+    digits, dates and times ISO 8601 text, members of enumerations their names."""
     if isinstance(value, enum.Enum):
         return value.name
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if hasattr(value, "_asdict"):
+        return {name: plain(each) for name, each in value._asdict().items()}
+    if isinstance(value, collections.abc.Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value).hex()
     if isinstance(value, (datetime.date, datetime.time)):
         return value.isoformat()
     if isinstance(value, collections.abc.Iterable):
-        return list(value)
+        return [plain(each) for each in value]
     return str(value)
 
 

@@ -148,7 +148,7 @@ def recorder() -> Iterator[Recorder]:
 
 @pytest.fixture(scope="session")
 def cryocon(client: Client, serve: Callable[..., Process]) -> Process:
-    """The server ``CryoCon/test`` with the device ``test/cryocon/1``, which no test has told where its instrument is."""
+    """The server ``CryoCon/test`` with the device ``test/cryocon/1``, which knows no instrument yet."""
     client.register("CryoCon/test", "CryoCon", "test/cryocon/1")
     return serve("CryoCon", "test")
 

@@ -83,7 +83,11 @@ def test_what_tango_has_no_words_for_is_nothing(annotation: Any) -> None:
 
 def test_records_travel_as_json() -> None:
     encode = type_of(Limits).encode  # type: ignore[union-attr]
-    assert encode(Limits(0.5, 3)) == "[0.5, 3]"
+    assert encode(Limits(0.5, 3)) == '{"low": 0.5, "high": 3}'
+    mixed = type_of(dict[str, Any]).encode  # type: ignore[union-attr]
+    assert mixed({"a": (Mode.FAST, b"\1\xff"), "b": {datetime.date(2026, 11, 21)}}) == (
+        '{"a": ["FAST", "01ff"], "b": ["2026-11-21"]}'
+    )
 
 
 @pytest.mark.parametrize(
@@ -103,7 +107,9 @@ def test_texts_stand_for_values(text: str, type: str, value: Any) -> None:
     assert parse(text, named(type)) == value
 
 
-@pytest.mark.parametrize(("text", "type"), [("x", "int"), ("2", "bool"), ("1", "[int]"), ("0g", "bytes"), ("", "float")])
+@pytest.mark.parametrize(
+    ("text", "type"), [("x", "int"), ("2", "bool"), ("1", "[int]"), ("0g", "bytes"), ("", "float")]
+)
 def test_texts_that_stand_for_none_are_refused(text: str, type: str) -> None:
     with pytest.raises(ValueError, match=r"expected .*, got"):
         parse(text, named(type))

@@ -88,9 +88,7 @@ def test_a_killed_instrument_is_a_fault_and_heals_by_itself(client: Client, devi
     assert client.state(device) == ("OFF", "Control is Off")
 
 
-def test_an_instrument_that_is_there_later_is_found(
-    client: Client, device: str, bench: Bench
-) -> None:
+def test_an_instrument_that_is_there_later_is_found(client: Client, device: str, bench: Bench) -> None:
     bench.stop()
     client.put(device, url=[f"tcp://127.0.0.1:{bench.port('cryocon')}"])
     client.command(device, "Init")
