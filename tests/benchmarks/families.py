@@ -22,6 +22,7 @@ FAMILIES = [
     "modbus",
     "can_bus",
     "sigrok",
+    "tango_devices",
     "importing",
 ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Optional
+from typing import Annotated, Any, Literal
 
 import pytest
 
@@ -57,7 +57,7 @@ def test_types_units_limits_and_texts_come_from_the_driver(offered: Declaration)
     [
         (float, "float"),
         (float | None, "float"),
-        (Optional[int], "int"),
+        (int | None, "int"),
         (bool | str | None, "bool"),
         (Annotated[float, "V"], "float"),
         (Literal["a", "b"], "str"),
@@ -159,7 +159,7 @@ def test_limits_in_the_metadata_are_those_that_the_driver_refuses_beyond() -> No
             if limit is not None:
                 operation = each.read.operation
                 assert quantity_of(operation.bind(cryo)) is not None
-                with pytest.raises(ValueError, match="not allowed|no sensor"):
+                with pytest.raises(ValueError, match="is not allowed: expected"):
                     each.read(cryo, limit + beyond)
                 checked += 1
                 assert name
