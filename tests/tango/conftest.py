@@ -147,9 +147,14 @@ def recorder() -> Iterator[Recorder]:
 
 
 @pytest.fixture(scope="session")
-def cryocon(client: Client, serve: Callable[..., Process]) -> Process:
-    """The server ``CryoCon/test`` with the device ``test/cryocon/1``, which knows no instrument yet."""
-    client.register("CryoCon/test", "CryoCon", "test/cryocon/1")
+def cryocon(environment: dict[str, str], serve: Callable[..., Process]) -> Process:
+    """The server ``CryoCon/test`` with the device ``test/cryocon/1``, registered as people do it."""
+    tangoctl = str(Path(sys.executable).with_name("tangoctl"))
+    for command in (
+        "server add -s CryoCon/test -d CryoCon test/cryocon/1",
+        "device property write -d test/cryocon/1 -p url -v tcp://192.168.123:5000",
+    ):
+        subprocess.run([tangoctl, *command.split()], env=environment, check=True, timeout=50, stdout=subprocess.DEVNULL)
     return serve("CryoCon", "test")
 
 

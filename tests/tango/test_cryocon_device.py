@@ -29,6 +29,12 @@ for n in LOOPS:
     }
 
 
+def test_a_device_is_registered_and_served_under_its_name(client: Client, cryocon: Process) -> None:
+    assert {"test/cryocon/1", "CryoCon"} <= set(client.devices_of("CryoCon/test"))
+    client.ping("test/cryocon/1")
+    assert client.state("test/cryocon/1")[0] in ("UNKNOWN", "FAULT")  # nobody answers at that address
+
+
 def test_attributes_have_their_labels_types_units_limits_and_access(client: Client, device: str) -> None:
     assert set(client.attributes(device)) == {*SHEET, "State", "Status"}
     for name, expected in SHEET.items():
