@@ -14,7 +14,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
@@ -25,6 +24,7 @@ import yaml
 
 CONTROL_ROOM, LAB = "127.0.0.1", "127.0.0.2"
 ROOT = Path(__file__).parents[2]
+PATHS = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 DECLARATION = Path(__file__).with_name("cryostat.yml")
 PATIENCE = 30  # seconds
 
@@ -51,38 +51,27 @@ class Machine:
         self.name, self.address = name, address
         self._folder, self._stack = folder, stack
 
-    def start(self, *words: str, ready: str = "Ready to accept request") -> subprocess.Popen[str]:
+    def start(self, *words: str, ready: str = "Ready to accept request") -> subprocess.Popen[bytes]:
         """Start a program, and wait until it says that it is ready."""
         print(f"{self.name}$ {shlex.join(words)}")
         program, *arguments = words
-        command = [*PROGRAMS[program], *arguments]
-        process = subprocess.Popen(
-            command,
-            cwd=self._folder,  # where the database keeps its file
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as output:
+            process = subprocess.Popen(
+                [*PROGRAMS[program], *arguments],
+                cwd=self._folder,  # where the database keeps its file
+                env={**os.environ, "PYTHONPATH": PATHS},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
         self._stack.callback(end, process)
-        assert process.stdout is not None
-        said = []
-        for line in process.stdout:
-            said.append(line)
-            if ready in line:
-                threading.Thread(target=drain, args=(process,), daemon=True).start()
-                return process
-        raise RuntimeError(f"{program} has ended: {''.join(said)}")
+        said = Path(output.name)
+        wait_until(lambda: ready in said.read_text() or process.poll() is not None, f"{program} is ready")
+        if process.poll() is not None:
+            raise RuntimeError(f"{program} has ended: {said.read_text()}")
+        return process
 
 
-def drain(process: subprocess.Popen[str]) -> None:
-    """Read what a program goes on to say, so that it can."""
-    assert process.stdout is not None
-    for _ in process.stdout:
-        pass
-
-
-def end(process: subprocess.Popen[str]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
     """Kill a program, if it still runs."""
     process.kill()
     process.wait()
@@ -187,8 +176,8 @@ def main() -> None:
         lab.start(*server)
         wait_until(lambda: answers(cryostat), "the device is there again by its name")
         print(f"control> the sample is at {cryostat.sample:.3f} K")
-        with closing(sqlite3.connect(archive)) as database:
-            (count,) = database.execute("SELECT count(*) FROM readings WHERE quality = 'VALID'").fetchone()
+        with closing(sqlite3.connect(archive)) as file:
+            (count,) = file.execute("SELECT count(*) FROM readings WHERE quality = 'VALID'").fetchone()
         print(f"control> the archive has {count} readings")
 
 

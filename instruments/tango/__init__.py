@@ -15,14 +15,15 @@ from ..lazy import lazily
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .device import DriverDevice, device_class
+    from .classes import device_class
+    from .device import DriverDevice
     from .server import devices_of, register, serve
 else:
     __getattr__, __dir__ = lazily(
         __name__,
         {
             "DriverDevice": ".device",
-            "device_class": ".device",
+            "device_class": ".classes",
             "devices_of": ".server",
             "register": ".server",
             "serve": ".server",

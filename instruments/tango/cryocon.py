@@ -14,10 +14,12 @@ from sockio.resource import parse
 
 from ..base import Driver
 from ..cryocon import CryoCon
+from .classes import device_class
 from .declaration import Call, declare
 from .declaration_file import apply
-from .device import URL, DriverDevice, device_class, failure, in_thread
+from .device import URL, DriverDevice, in_thread
 from .drivers import Nowhere, check_url, stream
+from .failures import failure
 from .framework import command, device_property
 from .server import add_arguments, run_as_told
 
@@ -92,7 +94,9 @@ class CryoConDevice(DriverDevice):
         self._sources: dict[int, str] = {}
         self._units: dict[str, str] = {}
         self._shown: dict[str, str] = {}
-        driver: Driver = CryoCon(self._stream(), channels, tuple(int(number) for number in self.UsedLoops))
+        driver = CryoCon(self._stream(), channels, tuple(int(number) for number in self.UsedLoops))
+        # The device itself leaves a lost controller alone for a while; it is to be found when the device looks.
+        driver.io_error_retry_period = min(driver.io_error_retry_period, self.PollingPeriod)
         return driver
 
     def _stream(self) -> Any:

@@ -9,24 +9,20 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, NamedTuple
 
 from ..base import Driver
-from .declaration import Attribute, Call, Command, Declaration
+from .declaration import Call, Declaration
+from .failures import failure, text_of
 from .framework import (
     AttrQuality,
-    AttrWriteType,
     DevFailed,
     Device,
     DevState,
-    DevUChar,
     EventType,
-    Except,
     GreenMode,
-    attribute,
-    command,
     device_property,
     get_executor,
 )
 from .readings import read_together
-from .values import ValueType
+from .values import encode
 
 #: Seconds for which the state holds.
 STATE_PERIOD = 1.0
@@ -36,12 +32,6 @@ RETRY_PERIOD = 0.5
 
 #: Where the state stands among the readings.
 STATE = "State"
-
-#: The most elements of a list.
-LIST_SIZE = 2**20
-
-#: The smallest change that is an event, unless the attribute's properties say otherwise: any.
-ANY_CHANGE = {"int": "1", "float": "1e-300"}
 
 #: The events that the device pushes, and what pushes each.
 EVENTS = {
@@ -325,6 +315,7 @@ class DriverDevice(Device):
         finally:
             self._state_at = None
             self._wake.set()
+        self._failed_at = None
         if self.declaration.state is None:
             await self._in_touch(driver)
         return result
@@ -390,104 +381,6 @@ class DriverDevice(Device):
             return (error,)
 
 
-def device_class(
-    declaration: Declaration, base: type[DriverDevice] = DriverDevice, **members: Any
-) -> type[DriverDevice]:
-    """Return the class of the devices that a declaration describes.
-
-    Args:
-        declaration: of its attributes and commands.
-        base: what it derives from.
-        **members: more of the class: properties, methods.
-    """
-    namespace: dict[str, Any] = {"__doc__": declaration.description, "declaration": declaration, **members}
-    for each in declaration.attributes.values():
-        namespace[f"_attribute_{each.name}"] = make_attribute(each)
-    for order in declaration.commands.values():
-        namespace[order.name] = make_command(order)
-    metaclass: Any = type(base)
-    made: type[DriverDevice] = metaclass(declaration.name, (base,), namespace)
-    # Nothing is to be done before each call; as a coroutine it would cost a change of threads.
-    made.always_executed_hook = lambda self: None
-    return made
-
-
-def make_attribute(each: Attribute) -> Any:
-    """Return an attribute as PyTango declares them."""
-    name = each.name
-
-    def read(self: DriverDevice) -> Any:
-        return self._answer(name)
-
-    async def write(self: DriverDevice, value: Any) -> None:
-        await self._write(name, value)
-
-    settings: dict[str, Any] = {"label": each.label, "unit": each.unit, "doc": each.description}
-    if each.format:
-        settings["format"] = each.format
-    for setting, limit in (("min_value", each.minimum), ("max_value", each.maximum)):
-        if limit is not None:
-            settings[setting] = f"{limit:g}"
-    change = ANY_CHANGE.get(each.type.element)
-    if change is not None:
-        settings |= {"abs_change": change, "archive_abs_change": change}
-    if each.type.is_list or each.type.element == "bytes":
-        settings["max_dim_x"] = LIST_SIZE
-    if each.write is not None:
-        settings |= {"fset": without_annotations(write), "access": AttrWriteType.READ_WRITE}
-    # Reading gives what `read_attr_hardware` has fetched: there is nothing to wait for.
-    return attribute(
-        name=name, fget=without_annotations(read), dtype=dtype(each.type), read_green_mode=False, **settings
-    )
-
-
-def make_command(each: Command) -> Any:
-    """Return a command as PyTango declares them."""
-    name = each.name
-
-    async def run(self: DriverDevice, argument: Any = None) -> Any:
-        return await self._command(name, argument)
-
-    run.__name__ = name
-    run.__doc__ = each.description
-    return command(
-        without_annotations(run),
-        dtype_in=dtype(each.input),
-        dtype_out=dtype(each.output),
-        doc_in=each.usage,
-        doc_out=str(each.output),
-    )
-
-
-def without_annotations(function: Any) -> Any:
-    """Return a function without its annotations, which PyTango would take for types of Tango."""
-    function.__annotations__ = {}
-    return function
-
-
-def dtype(type: ValueType) -> Any:
-    """Return a type as PyTango names them."""
-    if type.element == "none":
-        return None
-    if type.element == "bytes":
-        return (DevUChar,)
-    element = {"bool": bool, "int": int, "float": float, "str": str}[type.element]
-    return (element,) if type.is_list else element
-
-
-def encode(type: ValueType, value: Any) -> Any:
-    """Return a driver's value as that of Tango. A list of one element will do for the element.
-
-    Raises:
-        TypeError, ValueError: it is not of the type.
-    """
-    if value is None:
-        return type.nothing
-    if isinstance(value, list) and not type.is_list and len(value) == 1 and type.element != "bytes":
-        value = value[0]
-    return type.encode(value)
-
-
 async def in_thread(function: Callable[..., object], *arguments: Any) -> None:
     """Call a function in a thread of Tango's: in that of the loop it might wait for a client's, which waits for it."""
     await get_executor(GreenMode.Asyncio).delegate(function, *arguments)
@@ -513,20 +406,4 @@ def is_fresh(since: float | None, period: float) -> bool:
     return since is not None and time.monotonic() - since < period
 
 
-def text_of(error: BaseException) -> str:
-    """Return what an error says."""
-    if isinstance(error, DevFailed):
-        return "; ".join(str(each.desc).strip() for each in error.args)
-    return str(error) or type(error).__name__
-
-
-def failure(reason: str, description: str, origin: str) -> Exception:
-    """Return the exception that a client gets."""
-    try:
-        Except.throw_exception(reason, description, origin)
-    except DevFailed as error:
-        return error
-    raise AssertionError("PyTango has not raised what it was asked to")
-
-
-__all__ = ["DriverDevice", "device_class", "failure", "in_thread", "text_of"]
+__all__ = ["URL", "DriverDevice", "in_thread"]

@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from ..base import Driver
+from .classes import device_class
 from .declaration import Declaration, declare, describe
 from .declaration_file import apply, read_file
-from .device import URL, DriverDevice, device_class, text_of
+from .device import URL, DriverDevice
 from .drivers import KNOWN, check_url, connected_to, driver_class, options_of, prototype
+from .failures import text_of
 from .framework import Database, DbDevInfo, DevFailed, GreenMode, device_property
 from .framework import run as run_tango
 from .operations import Parameter

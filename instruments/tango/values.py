@@ -54,8 +54,26 @@ class ValueType:
         return f"list of {self.element}" if self.is_list else self.element
 
 
-BOOL = ValueType("bool", encode=bool, decode=bool)
-INT = ValueType("int", encode=int, decode=int)
+def truth(value: Any) -> bool:
+    """Return whether a value, or a word such as ``on``, says yes."""
+    if not isinstance(value, str):
+        return bool(value)
+    word = value.strip().lower()
+    if word not in (*TRUE, *FALSE):
+        raise ValueError(f"expected yes or no, got {value!r}")
+    return word in TRUE
+
+
+def whole(value: Any) -> int:
+    """Return a whole number."""
+    number = int(value, 0) if isinstance(value, str) else int(value)
+    if not isinstance(value, str) and number != value:
+        raise ValueError(f"expected a whole number, got {value!r}")
+    return number
+
+
+BOOL = ValueType("bool", encode=truth, decode=truth)
+INT = ValueType("int", encode=whole, decode=whole)
 FLOAT = ValueType("float", encode=float, decode=float)
 STR = ValueType("str", encode=str, decode=str)
 BYTES = ValueType("bytes", encode=bytes, decode=bytes)
@@ -94,8 +112,9 @@ def plain(value: Any) -> Any:
         return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if hasattr(value, "_asdict"):
-        return {name: plain(each) for name, each in value._asdict().items()}
+    names = getattr(value, "_fields", None)
+    if isinstance(value, tuple) and names is not None:
+        return {name: plain(each) for name, each in zip(names, value, strict=True)}
     if isinstance(value, collections.abc.Mapping):
         return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, (bytes, bytearray, memoryview)):
@@ -210,13 +229,6 @@ def parse(text: str, type: ValueType) -> Any:
             value = json.loads(text)
             if not isinstance(value, list):
                 raise ValueError
-        elif type.element == "bool":
-            word = text.strip().lower()
-            if word not in (*TRUE, *FALSE):
-                raise ValueError
-            value = word in TRUE
-        elif type.element == "int":
-            value = int(text, 0)
         elif type.element == "bytes":
             value = bytes.fromhex(text)
         else:
@@ -225,6 +237,19 @@ def parse(text: str, type: ValueType) -> Any:
         return type.decode(value)
     except (ValueError, TypeError):
         raise ValueError(f"expected {type}, got {text!r}") from None
+
+
+def encode(type: ValueType, value: Any) -> Any:
+    """Return a driver's value as that of Tango. A list of one element will do for the element.
+
+    Raises:
+        TypeError, ValueError: it is not of the type.
+    """
+    if value is None:
+        return type.nothing
+    if isinstance(value, list) and not type.is_list and len(value) == 1 and type.element != "bytes":
+        value = value[0]
+    return type.encode(value)
 
 
 def named(name: str) -> ValueType:
@@ -242,4 +267,4 @@ def named(name: str) -> ValueType:
     return listed
 
 
-__all__ = ["BOOL", "FLOAT", "INT", "JSON", "NONE", "STR", "ValueType", "list_of", "named", "parse", "type_of"]
+__all__ = ["BOOL", "FLOAT", "INT", "JSON", "NONE", "STR", "ValueType", "encode", "list_of", "named", "parse", "type_of"]

@@ -156,7 +156,9 @@ def test_a_driver_of_ones_own_is_a_device(client: Client, serve: Serve, supply: 
     assert [value for value, _, _ in readings] == ["SLOW", ["left", "right"], None, None, 1.5]
     assert [quality for _, quality, _ in readings[2:]] == ["ATTR_INVALID", "ATTR_INVALID", "ATTR_VALID"]
     client.write(device, "mode", "FAST")
+    client.subscribe(device, "names")
     client.write(device, "names", ["up", "down"])
+    eventually(lambda: client.events(device, "names")[-1][0] == ["up", "down"])
     client.write(device, "output1_voltage", 12.0)
     values = [value for value, _, _ in client.read(device, "mode", "names", "output1_voltage")]
     assert values == ["FAST", ["up", "down"], 12.0]

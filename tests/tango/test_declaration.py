@@ -16,7 +16,7 @@ from instruments.scpi import Instrument
 from instruments.tango.declaration import Declaration, declare, describe
 from instruments.tango.declaration_file import apply, read_file
 from instruments.tango.drivers import Nowhere, driver_class, options_of
-from instruments.tango.values import named, parse, type_of
+from instruments.tango.values import encode, named, parse, type_of
 from tests.tango.own_driver import Limits, Mode, Supply
 
 
@@ -113,6 +113,29 @@ def test_texts_stand_for_values(text: str, type: str, value: Any) -> None:
 def test_texts_that_stand_for_none_are_refused(text: str, type: str) -> None:
     with pytest.raises(ValueError, match=r"expected .*, got"):
         parse(text, named(type))
+
+
+@pytest.mark.parametrize(
+    ("type", "given", "value"),
+    [("bool", "0", False), ("bool", "ON", True), ("int", "0x1F", 31), ("int", 3.0, 3), ("float", "1E-3", 0.001)],
+)
+def test_what_instruments_say_is_read_as_what_it_means(type: str, given: Any, value: Any) -> None:
+    assert encode(named(type), given) == value
+    assert encode(named(type), [given]) == value  # one register, one coil
+
+
+@pytest.mark.parametrize(("type", "given"), [("bool", "ERR"), ("int", 2.5), ("int", "2.5"), ("float", "many")])
+def test_what_is_no_value_of_its_type_is_refused(type: str, given: Any) -> None:
+    with pytest.raises(ValueError, match=repr(given)):
+        encode(named(type), given)
+
+
+def test_a_whole_number_is_not_made_of_half_of_one() -> None:
+    decode = named("[int]").decode
+    assert decode is not None
+    assert decode([1.0, 2]) == [1, 2]
+    with pytest.raises(ValueError, match=r"expected a whole number, got 2\.5"):
+        decode([1, 2.5])
 
 
 def test_several_arguments_are_numbers_or_texts(offered: Declaration) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -123,10 +124,14 @@ def test_devices_of_one_server_are_read_in_parallel(
     for device in devices:
         client.register("CryoCon/parallel", "CryoCon", device)
         client.put(device, url=[recorder.url], PollingPeriod=["3600"], ReadValidityPeriod=["0"])
-    serve("CryoCon", "parallel")
+    server = serve("CryoCon", "parallel")
     for device in devices:
         eventually(lambda device=device: client.state(device)[0] == "OFF")
     # Nobody is answered before all have asked.
     barrier = threading.Barrier(len(devices))
     recorder.before = lambda line: barrier.wait(20) if "LOOP 1:TYP?" in line else None
     assert qualities(client.read_all(devices, "loop1type")) == ["ATTR_VALID"] * len(devices)
+    server.process.terminate()
+    assert server.process.wait(20) in (0, -signal.SIGTERM)
+    eventually(lambda: recorder.open == 0)
+    assert "Traceback" not in server.printed()
