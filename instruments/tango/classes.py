@@ -13,7 +13,7 @@ from .values import ValueType
 LIST_SIZE = 2**20
 
 #: The smallest change that is an event, unless the attribute's properties say otherwise: any.
-ANY_CHANGE = {"int": "1", "float": "1e-300"}
+ANY_CHANGE = {"int": "1", "float": "1e-300", "bytes": "1"}
 
 
 def device_class(

@@ -52,13 +52,13 @@ class Reading(NamedTuple):
         value: as Tango has it; None if there is none.
         error: why there is none, if something failed.
         when: seconds since the epoch.
-        read_at: seconds on the monotonic clock.
+        asked_at: seconds on the monotonic clock.
     """
 
     value: Any
     error: Exception | None
     when: float
-    read_at: float
+    asked_at: float
 
 
 class DriverDevice(Device):
@@ -106,6 +106,7 @@ class DriverDevice(Device):
         self._in_contact = False
         self._failed_at: float | None = None
         self._state_at: float | None = None
+        self._changed_at = -math.inf
         self._wake = asyncio.Event()
         self._polling: asyncio.Task[None] | None = None
         try:
@@ -170,8 +171,7 @@ class DriverDevice(Device):
             return
         calls: dict[str, Call] = {}
         for name in names:
-            reading = self._readings.get(name)
-            if reading is None or not is_fresh(reading.read_at, self.ReadValidityPeriod):
+            if not self._is_valid(self._readings.get(name)):
                 calls[name] = self.declaration.attributes[name].read
         if names and not calls:
             return
@@ -179,18 +179,27 @@ class DriverDevice(Device):
         calls |= companions
         if self.declaration.state is not None:
             calls = {STATE: self.declaration.state, **calls}
+        began = time.monotonic()
         outcomes = await read_together(driver, calls)
         if self._driver is not driver:
             return  # initialised anew meanwhile
         await self.met({name: outcomes.pop(name) for name in companions})
-        await self._conclude(driver, outcomes)
+        await self._conclude(driver, outcomes, began)
 
-    async def _conclude(self, driver: Driver, outcomes: dict[str, Any]) -> None:
-        """Note what has come of readings, and what that says of the state."""
+    def _is_valid(self, reading: Reading | None) -> bool:
+        """Tell whether a reading can be given again: it is young, and nothing has been changed since."""
+        if reading is None or reading.asked_at < self._changed_at:
+            return False
+        return is_fresh(reading.asked_at, self.ReadValidityPeriod)
+
+    async def _conclude(self, driver: Driver, outcomes: dict[str, Any], began: float) -> None:
+        """Note what has come of readings, and what that says of the state; unless something was changed meanwhile."""
+        if began < self._changed_at:
+            outcomes.pop(STATE, None)
         lost = next((each for each in outcomes.values() if isinstance(each, OSError)), None)
         for name, outcome in outcomes.items():
             if name != STATE:
-                self._note(name, outcome)
+                self._note(name, outcome, began)
         if lost is not None:
             self._lose(lost)
         elif outcomes:
@@ -226,11 +235,14 @@ class DriverDevice(Device):
         self._in_contact = False
         self._failed_at = time.monotonic()
         for name in self.declaration.attributes:
-            self._note(name, error)
+            self._note(name, error, self._failed_at)
         self._show(DevState.FAULT, f"Error: {text_of(error)}")
 
-    def _note(self, name: str, outcome: Any) -> None:
-        """Keep what has come of reading an attribute."""
+    def _note(self, name: str, outcome: Any, asked_at: float) -> None:
+        """Keep what has come of reading an attribute, unless something newer is known."""
+        present = self._readings.get(name)
+        if present is not None and present.asked_at > asked_at:
+            return
         error: Exception | None = outcome if isinstance(outcome, Exception) else None
         value = None
         if error is None and outcome is not None:
@@ -238,7 +250,7 @@ class DriverDevice(Device):
                 value = encode(self.declaration.attributes[name].type, outcome)
             except (TypeError, ValueError) as problem:
                 error = problem
-        self._readings[name] = Reading(value, error, time.time(), time.monotonic())
+        self._readings[name] = Reading(value, error, time.time(), asked_at)
 
     def _show(self, state: Any, status: str) -> None:
         """Set state and status."""
@@ -273,15 +285,7 @@ class DriverDevice(Device):
         assert type.decode is not None
         result = await self.call(call, type.decode(value))
         if result is not None and call == declared.read:
-            self._note(name, result)  # a member, which reads back what it has set
-        else:
-            self._outdate(name)
-
-    def _outdate(self, name: str) -> None:
-        """Have an attribute read anew, whatever its age."""
-        reading = self._readings.get(name)
-        if reading is not None:
-            self._readings[name] = reading._replace(read_at=-math.inf)
+            self._note(name, result, time.monotonic())  # a member, which reads back what it has set
 
     async def _command(self, name: str, value: Any) -> Any:
         """Do a command, and return what Tango gives for its result."""
@@ -314,6 +318,7 @@ class DriverDevice(Device):
             raise failure(type(error).__name__, text_of(error), origin) from error
         finally:
             self._state_at = None
+            self._changed_at = time.monotonic()
             self._wake.set()
         self._failed_at = None
         if self.declaration.state is None:

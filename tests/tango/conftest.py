@@ -126,8 +126,9 @@ def serve(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory)
     started: list[Process] = []
 
     def serve(program: str, *arguments: str) -> Process:
-        command = [sys.executable, "-W", "error::ResourceWarning", "-m", modules[program], *arguments]
-        command += ["-ORBendPoint", "giop:tcp:127.0.0.1:0"]
+        script = Path(sys.executable).with_name(program)
+        installed = [str(script)] if script.exists() else [sys.executable, "-m", modules[program]]
+        command = [*installed, *arguments, "-ORBendPoint", "giop:tcp:127.0.0.1:0"]
         process = Process(command, environment, tmp_path_factory.mktemp("server"))
         started.append(process)
         process.wait_for("Ready to accept request")
@@ -136,6 +137,9 @@ def serve(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory)
     yield serve
     for process in started:
         process.kill()
+    for process in started:
+        assert "Warning" not in process.printed()  # such as that something was never awaited
+        assert "Traceback" not in process.printed()
 
 
 @pytest.fixture

@@ -146,10 +146,18 @@ def supply() -> Iterator[int]:
         thread.join()
 
 
-def test_a_driver_of_ones_own_is_a_device(client: Client, serve: Serve, supply: int) -> None:
-    url = f"tcp://127.0.0.1:{supply}"
-    serve("sockio-tango", "--driver", "tests.tango.own_driver:Supply", "--url", url, "--device", "any/own/1", "own")
+def test_a_driver_of_ones_own_is_a_device_by_one_call(
+    client: Client, serve: Serve, supply: int, tmp_path: Path
+) -> None:
     device = "any/own/1"
+    script = tmp_path / "supply.py"
+    script.write_text(
+        "import sys\n"
+        "from instruments.tango import serve\n"
+        "from tests.tango.own_driver import Supply\n\n"
+        f"serve(Supply, 'tcp://127.0.0.1:{supply}', instance='own', device={device!r}, options=sys.argv[1:])\n"
+    )
+    serve("python", str(script))
     eventually(lambda: client.state(device)[0] == "ON")
     names = ("mode", "names", "serial_number", "temperature", "output1_voltage")
     readings = client.read(device, *names)
