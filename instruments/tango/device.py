@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from ..base import Driver
 from .declaration import Call, Declaration
@@ -21,7 +20,7 @@ from .framework import (
     device_property,
     get_executor,
 )
-from .readings import read_together
+from .readings import Readings, is_fresh, read_together
 from .values import encode
 
 #: Seconds for which the state holds.
@@ -43,22 +42,6 @@ EVENTS = {
 
 #: What the property of that name is.
 URL = "Where the instrument is, such as tcp://192.168.1.123:5000."
-
-
-class Reading(NamedTuple):
-    """What is known of an attribute.
-
-    Attributes:
-        value: as Tango has it; None if there is none.
-        error: why there is none, if something failed.
-        when: seconds since the epoch.
-        asked_at: seconds on the monotonic clock.
-    """
-
-    value: Any
-    error: Exception | None
-    when: float
-    asked_at: float
 
 
 class DriverDevice(Device):
@@ -102,17 +85,17 @@ class DriverDevice(Device):
     async def init_device(self) -> None:
         """Read the properties and begin; a wrong one leaves the device in FAULT, with the reason in its status."""
         self._driver: Driver | None = None
-        self._readings: dict[str, Reading] = {}
+        self._readings = Readings({}, 0.0)
         self._in_contact = False
         self._failed_at: float | None = None
         self._state_at: float | None = None
-        self._changed_at = -math.inf
         self._wake = asyncio.Event()
         self._polling: asyncio.Task[None] | None = None
         try:
             await super().init_device()
             check_period("PollingPeriod", self.PollingPeriod, least=0.01)
             check_period("ReadValidityPeriod", self.ReadValidityPeriod)
+            self._readings = Readings(self.declaration.attributes, self.ReadValidityPeriod)
             driver = self.make_driver()
         except Exception as problem:
             self._show(DevState.FAULT, f"Error: {text_of(problem)}")
@@ -169,10 +152,8 @@ class DriverDevice(Device):
         driver = self._driver
         if driver is None or is_fresh(self._failed_at, RETRY_PERIOD):
             return
-        calls: dict[str, Call] = {}
-        for name in names:
-            if not self._is_valid(self._readings.get(name)):
-                calls[name] = self.declaration.attributes[name].read
+        wanted = [name for name in names if not self._readings.is_valid(name)]
+        calls = {name: self.declaration.attributes[name].read for name in wanted}
         if names and not calls:
             return
         companions = self.companions(calls)
@@ -186,20 +167,14 @@ class DriverDevice(Device):
         await self.met({name: outcomes.pop(name) for name in companions})
         await self._conclude(driver, outcomes, began)
 
-    def _is_valid(self, reading: Reading | None) -> bool:
-        """Tell whether a reading can be given again: it is young, and nothing has been changed since."""
-        if reading is None or reading.asked_at < self._changed_at:
-            return False
-        return is_fresh(reading.asked_at, self.ReadValidityPeriod)
-
     async def _conclude(self, driver: Driver, outcomes: dict[str, Any], began: float) -> None:
         """Note what has come of readings, and what that says of the state; unless something was changed meanwhile."""
-        if began < self._changed_at:
+        if self._readings.is_outdated(began):
             outcomes.pop(STATE, None)
         lost = next((each for each in outcomes.values() if isinstance(each, OSError)), None)
         for name, outcome in outcomes.items():
             if name != STATE:
-                self._note(name, outcome, began)
+                self._readings.note(name, outcome, began)
         if lost is not None:
             self._lose(lost)
         elif outcomes:
@@ -235,22 +210,8 @@ class DriverDevice(Device):
         self._in_contact = False
         self._failed_at = time.monotonic()
         for name in self.declaration.attributes:
-            self._note(name, error, self._failed_at)
+            self._readings.note(name, error, self._failed_at)
         self._show(DevState.FAULT, f"Error: {text_of(error)}")
-
-    def _note(self, name: str, outcome: Any, asked_at: float) -> None:
-        """Keep what has come of reading an attribute, unless something newer is known."""
-        present = self._readings.get(name)
-        if present is not None and present.asked_at > asked_at:
-            return
-        error: Exception | None = outcome if isinstance(outcome, Exception) else None
-        value = None
-        if error is None and outcome is not None:
-            try:
-                value = encode(self.declaration.attributes[name].type, outcome)
-            except (TypeError, ValueError) as problem:
-                error = problem
-        self._readings[name] = Reading(value, error, time.time(), asked_at)
 
     def _show(self, state: Any, status: str) -> None:
         """Set state and status."""
@@ -264,7 +225,7 @@ class DriverDevice(Device):
         A reading that has failed because the instrument is lost is INVALID, and the status says why; what the
         instrument has refused is an exception of this attribute alone.
         """
-        reading = self._readings.get(name)
+        reading = self._readings.of(name)
         if reading is None:
             raise failure("NotRead", self.get_status(), name)
         if reading.error is not None and not isinstance(reading.error, OSError):
@@ -285,7 +246,7 @@ class DriverDevice(Device):
         assert type.decode is not None
         result = await self.call(call, type.decode(value))
         if result is not None and call == declared.read:
-            self._note(name, result, time.monotonic())  # a member, which reads back what it has set
+            self._readings.note(name, result, time.monotonic())  # a member, which reads back what it has set
 
     async def _command(self, name: str, value: Any) -> Any:
         """Do a command, and return what Tango gives for its result."""
@@ -318,7 +279,7 @@ class DriverDevice(Device):
             raise failure(type(error).__name__, text_of(error), origin) from error
         finally:
             self._state_at = None
-            self._changed_at = time.monotonic()
+            self._readings.change()
             self._wake.set()
         self._failed_at = None
         if self.declaration.state is None:
@@ -404,11 +365,6 @@ def check_period(name: str, seconds: float, least: float = 0.0) -> None:
     """Refuse what is no period."""
     if not least <= seconds < float("inf"):
         raise ValueError(f"{name}: expected {least:g} seconds or more, got {seconds!r}")
-
-
-def is_fresh(since: float | None, period: float) -> bool:
-    """Tell whether something has happened less than *period* seconds ago."""
-    return since is not None and time.monotonic() - since < period
 
 
 __all__ = ["URL", "DriverDevice", "in_thread"]

@@ -1,12 +1,89 @@
-"""Several readings at once, in one exchange where the driver can group its requests."""
+"""Readings of attributes: several at once, in one exchange where the driver can group them, and how long they hold."""
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..base import Driver
-from .declaration import Call
+from .declaration import Attribute, Call
+from .values import encode
+
+
+class Reading(NamedTuple):
+    """What is known of an attribute.
+
+    Attributes:
+        value: as Tango has it; None if there is none.
+        error: why there is none, if something failed.
+        when: seconds since the epoch.
+        asked_at: seconds on the monotonic clock.
+    """
+
+    value: Any
+    error: Exception | None
+    when: float
+    asked_at: float
+
+
+class Readings:
+    """What is known of the attributes of a device.
+
+    Args:
+        attributes: by name.
+        validity: seconds for which a reading is given again.
+    """
+
+    def __init__(self, attributes: Mapping[str, Attribute], validity: float) -> None:
+        self._attributes, self._validity = attributes, validity
+        self._known: dict[str, Reading] = {}
+        self._changed_at = -math.inf
+
+    def of(self, name: str) -> Reading | None:
+        """Return the reading of an attribute; None if there has been none."""
+        return self._known.get(name)
+
+    def note(self, name: str, outcome: Any, asked_at: float) -> None:
+        """Keep what has come of reading an attribute, unless something newer is known.
+
+        Args:
+            name: of the attribute.
+            outcome: what the driver has given, or the exception that it has raised.
+            asked_at: when the reading began, on the monotonic clock.
+        """
+        present = self._known.get(name)
+        if present is not None and present.asked_at > asked_at:
+            return
+        error: Exception | None = outcome if isinstance(outcome, Exception) else None
+        value = None
+        if error is None and outcome is not None:
+            try:
+                value = encode(self._attributes[name].type, outcome)
+            except (TypeError, ValueError) as problem:
+                error = problem
+        self._known[name] = Reading(value, error, time.time(), asked_at)
+
+    def change(self) -> None:
+        """Note that something has been changed, now: what was read before does not hold any more."""
+        self._changed_at = time.monotonic()
+
+    def is_outdated(self, asked_at: float) -> bool:
+        """Tell whether something has been changed since a moment."""
+        return asked_at < self._changed_at
+
+    def is_valid(self, name: str) -> bool:
+        """Tell whether a reading can be given again: it is young, and nothing has been changed since."""
+        reading = self._known.get(name)
+        if reading is None or self.is_outdated(reading.asked_at):
+            return False
+        return is_fresh(reading.asked_at, self._validity)
+
+
+def is_fresh(since: float | None, period: float) -> bool:
+    """Tell whether something has happened less than *period* seconds ago."""
+    return since is not None and time.monotonic() - since < period
 
 
 async def read_together(driver: Driver, calls: Mapping[str, Call]) -> dict[str, Any]:
@@ -58,4 +135,4 @@ async def read_group(driver: Any, calls: Mapping[str, Call]) -> dict[str, Any]:
     return outcomes
 
 
-__all__ = ["read_together"]
+__all__ = ["Reading", "Readings", "is_fresh", "read_together"]
