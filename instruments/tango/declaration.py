@@ -1,8 +1,8 @@
 """What of a driver becomes which attribute or command of a device.
 
-A method that reads without an argument and sets with one becomes an attribute, so does a getter with its setter
-(``x`` and ``set_x``, ``get_x`` and ``set_x``, ``read_x`` and ``write_x``), a getter that begins with ``get_``, and a
-method that says what quantity it reads (`instruments.metadata`). Everything else becomes a command.
+A method that reads without an argument and sets with one, its ``value``, becomes an attribute. So does a getter with its
+setter (``x`` and ``set_x``, ``get_x`` and ``set_x``, ``read_x`` and ``write_x``), a getter that begins with ``get_``,
+and a method that says what quantity it reads (`instruments.metadata`). Everything else becomes a command.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from .values import FLOAT, INT, NONE, STR, ValueType, list_of, parse
 
 #: How the getter and the setter of a pair begin.
 PAIRS = (("", "set_"), ("get_", "set_"), ("read_", "write_"))
+
+#: What the parameter of a method that reads and sets is called.
+VALUE = "value"
 
 #: What every device has already, in lower case.
 TAKEN = frozenset({"state", "status", "init"})
@@ -258,9 +261,12 @@ def attributes_of(operation: Operation, found: Mapping[str, Operation]) -> Itera
 
 
 def is_member(operation: Operation) -> bool:
-    """Tell whether an operation reads without an argument, and sets with one."""
+    """Tell whether an operation reads without an argument, and sets with one: its ``value``, unless it says itself that
+    it reads a quantity."""
     positional = [each for each in operation.parameters if not each.by_name]
     if len(positional) != 1 or positional[0].default is not None:
+        return False
+    if positional[0].name != VALUE and operation.quantity is None:
         return False
     given, result = positional[0].type, operation.result
     return given is not None and result is not None and alike(given, result) and given.decode is not None

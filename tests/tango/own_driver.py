@@ -97,5 +97,13 @@ class Supply(Driver):
         """All of its memory."""
         return (await self._ask("DUMP?")).encode()
 
+    async def get_memory(self) -> bytes:
+        """Part of its memory."""
+        return b"\x01\xff"
+
+    async def read_message(self, end: str | None = None) -> str:
+        """Wait for a message, and take it."""
+        return await self._ask(f"MESSAGE {end}")
+
     async def trace(self, to: object) -> None:
         """Nothing that a client of Tango could ask for."""

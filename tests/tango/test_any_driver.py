@@ -164,7 +164,9 @@ def test_a_driver_of_ones_own_is_a_device_by_one_call(
     assert [value for value, _, _ in readings] == ["SLOW", ["left", "right"], None, None, 1.5]
     assert [quality for _, quality, _ in readings[2:]] == ["ATTR_INVALID", "ATTR_INVALID", "ATTR_VALID"]
     client.write(device, "mode", "FAST")
-    client.subscribe(device, "names")
+    assert client.read(device, "memory")[0][0] == [1, 255]
+    for name in ("names", "memory"):
+        client.subscribe(device, name)
     client.write(device, "names", ["up", "down"])
     eventually(lambda: client.events(device, "names")[-1][0] == ["up", "down"])
     client.write(device, "output1_voltage", 12.0)

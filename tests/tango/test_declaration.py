@@ -32,11 +32,12 @@ def test_getters_with_setters_become_attributes_and_the_rest_commands(offered: D
         "names": True,
         "serial_number": False,
         "temperature": False,
+        "memory": False,
         "output1_voltage": True,
         "output2_voltage": True,
         "fan_voltage": True,
     }
-    assert list(offered.commands) == ["driver_state", "limits", "ramp", "label", "dump"]
+    assert list(offered.commands) == ["driver_state", "limits", "ramp", "label", "dump", "read_message"]
     assert offered.left_out == {"trace": "to is nothing that a client can give"}
 
 
