@@ -1,8 +1,8 @@
 """What of a driver becomes which attribute or command of a device.
 
-A method that reads without an argument and sets with one, its ``value``, becomes an attribute. So does a getter with its
-setter (``x`` and ``set_x``, ``get_x`` and ``set_x``, ``read_x`` and ``write_x``), a getter that begins with ``get_``,
-and a method that says what quantity it reads (`instruments.metadata`). Everything else becomes a command.
+A method that reads without an argument and sets with one, its ``value``, becomes an attribute. So does a getter with
+its setter (``x`` and ``set_x``, ``get_x`` and ``set_x``, ``read_x`` and ``write_x``), a getter that begins with
+``get_``, and a method that says what quantity it reads (`instruments.metadata`). Everything else becomes a command.
 """
 
 from __future__ import annotations
