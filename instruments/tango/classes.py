@@ -33,8 +33,9 @@ def device_class(
         namespace[order.name] = make_command(order)
     metaclass: Any = type(base)
     made: type[DriverDevice] = metaclass(declaration.name, (base,), namespace)
-    # Nothing is to be done before each call; as a coroutine it would cost a change of threads.
+    # Both are called for every reading. PyTango would have them as coroutines, and two changes of threads for each.
     made.always_executed_hook = lambda self: None
+    made.read_attr_hardware = DriverDevice.read_hardware
     return made
 
 
