@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from instruments.cryocon import CryoCon
 from instruments.tango.declaration import Attribute, declare
 from sockio import aio, sio
 from tests.benchmarks.estimates import Estimate, estimate
-from tests.benchmarks.harness import CORES, Comparison, Contender, Local, Options, Row, at_most
+from tests.benchmarks.harness import Comparison, Contender, Local, Options, Row, at_most, pin_to_server_core
 from tests.benchmarks.scpi import other_end
 from tests.benchmarks.tango_driver import Thermometer
 
@@ -174,7 +173,7 @@ def server(driver: str, port: int, count: int) -> Iterator[list[Any]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        preexec_fn=lambda: os.sched_setaffinity(0, CORES),
+        preexec_fn=pin_to_server_core,
     )
     with process:
         assert process.stdout is not None
