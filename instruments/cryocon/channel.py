@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 
 from ..base import operation
+from ..metadata import quantity
 from . import codec
 from .part import Members, Part, reading
 from .values import NUMBER, ON_OFF, STRING, TEXT, YES_NO, choice, integer, number
@@ -96,6 +97,7 @@ class Channel(Part):
         """Temperature of the low alarm, in display units."""
         return self._member("ALAR:LOWE", number(), value)
 
+    @quantity(minimum=0)
     @operation
     def alarm_deadband(self, value: float | None = None) -> Awaitable[float | None]:
         """Hysteresis of the alarms, in display units."""
@@ -126,11 +128,13 @@ class Channel(Part):
         """What the sensor gives, before its calibration curve: in volt or ohm."""
         return self._member("SENP", NUMBER)
 
+    @quantity("", 0, 68)
     @operation
     def sensor(self, value: int | None = None) -> Awaitable[int | None]:
         """Index of the sensor type: 0 none, 1 to 60 of the factory, 61 to 68 user curves 1 to 8."""
         return self._member("SENS", SENSOR, value)
 
+    @quantity("W")
     @reading
     def sensor_power(self) -> Awaitable[float | None]:
         """Power dissipated in the sensor, in watt."""

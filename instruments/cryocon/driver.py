@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Iterable
 from typing import Any, overload
 
 from ..base import operation
+from ..metadata import quantity
 from . import codec
 from .channel import UNIT, Channel
 from .equipment import (
@@ -188,6 +189,21 @@ class CryoCon(Members):
         lines = [f"{label}: {show(value)}" for label, value in zip(labels, values, strict=True)]
         return "\n".join([f"CryoCon on {self.link}", *lines])
 
+    async def run(self, line: str) -> str:
+        """Send a line as it stands, and return the line that comes back, which is not looked at.
+
+        Args:
+            line: commands, such as ``:LOOP 1:SETPT?;PGA?``. Something comes back if there is a question mark in it;
+                otherwise the empty string is returned.
+
+        Raises:
+            ValueError: not one line of ASCII.
+        """
+        if not line.isascii() or not line.isprintable() or not line.strip():
+            raise ValueError(f"{line!r} is not allowed: expected one line of printable ASCII characters")
+        reply = await self._session.request(line.encode("ascii") + b"\n", "?" in line)
+        return reply.decode("ascii", "backslashreplace").strip()
+
     @reading
     def idn(self) -> Awaitable[str]:
         """Manufacturer, model, serial number and firmware revision."""
@@ -218,6 +234,7 @@ class CryoCon(Members):
         """Whether the Remote LED is on."""
         return self._member("SYSTEM:REMLED", ON_OFF, value)
 
+    @quantity("s", 0.5, 64)
     @operation
     def display_filter_time(self, value: float | str | None = None) -> Awaitable[float | None]:
         """Time constant of the display: 0.5, 1, 2, 4, 8, 16, 32 or 64 seconds."""
@@ -253,6 +270,7 @@ class CryoCon(Members):
             raise ValueError(f"seconds must be above 0, not {seconds!r}")
         return self._do(f"SYSTEM:BEEP {seconds}")
 
+    @quantity("", 1, 31)
     @operation
     def gpib_address(self, value: int | None = None) -> Awaitable[int | None]:
         """Address of the GPIB option, 1 to 31."""
@@ -273,11 +291,13 @@ class CryoCon(Members):
         """Show the home screen on the front panel."""
         return self._do("SYSTEM:HOM")
 
+    @quantity("", 1, 255)
     @operation
     def synchronous_filter_taps(self, value: int | None = None) -> Awaitable[int | None]:
         """Taps of the synchronous filter; 7 from the factory."""
         return self._member("SYSTEM:SYNC", integer(1, 255), value)
 
+    @quantity("Hz", 50, 60)
     @operation
     def line_frequency(self, value: int | None = None) -> Awaitable[int | None]:
         """Frequency of the mains, 50 or 60 hertz."""
@@ -293,6 +313,7 @@ class CryoCon(Members):
         """Whether the loops control from power-up on."""
         return self._member("SYSTEM:PUC", ON_OFF, value)
 
+    @quantity("rpm")
     @reading
     def fan_speed(self) -> Awaitable[float | None]:
         """Speed of the fan in revolutions a minute; hardware revision G and later."""
@@ -308,6 +329,7 @@ class CryoCon(Members):
         """Clear the status registers (``*CLS``)."""
         return self._do("*CLS")
 
+    @quantity("", 0, 255)
     @operation
     def event_status_enable(self, value: int | None = None) -> Awaitable[int | None]:
         """Event status enable register (``*ESE``), 0 to 255."""
@@ -321,6 +343,7 @@ class CryoCon(Members):
         """
         return self._member("*ESR", INTEGER)
 
+    @quantity("", 0, 255)
     @operation
     def service_request_enable(self, value: int | None = None) -> Awaitable[int | None]:
         """Service request enable register (``*SRE``), 0 to 255."""

@@ -76,6 +76,18 @@ class FuturesCryoCon(Protocol):
         """Ask who the controller is and what it does, and return that as text."""
         ...
 
+    def run(self, line: str) -> Future[str]:
+        """Send a line as it stands, and return the line that comes back, which is not looked at.
+
+        Args:
+            line: commands, such as ``:LOOP 1:SETPT?;PGA?``. Something comes back if there is a question mark in it;
+                otherwise the empty string is returned.
+
+        Raises:
+            ValueError: not one line of ASCII.
+        """
+        ...
+
     def idn(self) -> Future[str]:
         """Manufacturer, model, serial number and firmware revision."""
         ...
@@ -735,6 +747,18 @@ class BlockingCryoCon(Protocol):
 
     def summary(self) -> str:
         """Ask who the controller is and what it does, and return that as text."""
+        ...
+
+    def run(self, line: str) -> str:
+        """Send a line as it stands, and return the line that comes back, which is not looked at.
+
+        Args:
+            line: commands, such as ``:LOOP 1:SETPT?;PGA?``. Something comes back if there is a question mark in it;
+                otherwise the empty string is returned.
+
+        Raises:
+            ValueError: not one line of ASCII.
+        """
         ...
 
     def idn(self) -> str:

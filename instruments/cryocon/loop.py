@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 
 from ..base import operation
+from ..metadata import quantity
 from .part import Members, Part, reading
 from .values import NUMBER, ON_OFF, TEXT, Kind, choice, decode_integer, integer, number, one_of
 
@@ -47,11 +48,13 @@ class Autotune(Part):
         """Which gains are to be found: P, PI or PID."""
         return self._member("MOD", choice("P", "PI", "PID"), value)
 
+    @quantity("%", 0, 100)
     @operation
     def power_step(self, value: float | None = None) -> Awaitable[float | None]:
         """Largest change of output power, in percent."""
         return self._member("DELT", PERCENT, value)
 
+    @quantity("s", 0)
     @operation
     def timeout(self, value: float | None = None) -> Awaitable[float | None]:
         """Time after which autotuning is given up, in seconds."""
@@ -62,11 +65,13 @@ class Autotune(Part):
         """Proportional gain that was found; -1 until autotuning is complete."""
         return self._member("PGA", NUMBER)
 
+    @quantity("s")
     @reading
     def integrator_gain(self) -> Awaitable[float | None]:
         """Integrator gain that was found, in seconds; -1 until autotuning is complete."""
         return self._member("IGA", NUMBER)
 
+    @quantity("Hz")
     @reading
     def differentiator_gain(self) -> Awaitable[float | None]:
         """Differentiator gain that was found, in 1/s; -1 until autotuning is complete."""
@@ -94,6 +99,7 @@ class Loop(Part):
         """The channel that the loop controls: A, B, C or D."""
         return self._member("SOURCE", SOURCE, value)
 
+    @quantity(minimum=0)
     @operation
     def set_point(self, value: float | str | None = None) -> Awaitable[float | None]:
         """Set point, 0 or more. The controller keeps the old one, and returns it, above `max_set_point`."""
@@ -119,41 +125,49 @@ class Loop(Part):
         """Whether the set point is being ramped at this moment."""
         return self._member("RAMP", ON_OFF)
 
+    @quantity("", 0, 100)
     @operation
     def rate(self, value: float | str | None = None) -> Awaitable[float | None]:
         """Ramp rate, 0 to 100 units per minute."""
         return self._member("RATE", RATE, value)
 
+    @quantity("", 0, 1000)
     @operation
     def proportional_gain(self, value: float | str | None = None) -> Awaitable[float | None]:
         """Proportional gain, 0 to 1000."""
         return self._member("PGA", GAIN, value)
 
+    @quantity("s", 0, 1000)
     @operation
     def integrator_gain(self, value: float | str | None = None) -> Awaitable[float | None]:
         """Integrator gain, 0 to 1000 seconds."""
         return self._member("IGA", GAIN, value)
 
+    @quantity("Hz", 0, 1000)
     @operation
     def differentiator_gain(self, value: float | str | None = None) -> Awaitable[float | None]:
         """Differentiator gain, 0 to 1000 per second."""
         return self._member("DGA", GAIN, value)
 
+    @quantity("%", 0, 100)
     @operation
     def manual_output_power(self, value: float | str | None = None) -> Awaitable[float | None]:
         """Output power when the control type is MAN, in percent."""
         return self._member("PMAN", PERCENT, value)
 
+    @quantity("%")
     @reading
     def output_power(self) -> Awaitable[float | None]:
         """Output power, in percent."""
         return self._member("OUTP", NUMBER)
 
+    @quantity("%")
     @reading
     def output_read_back(self) -> Awaitable[float | None]:
         """Output power as it is measured, in percent."""
         return self._member("HTRR", NUMBER)
 
+    @quantity("ohm")
     @operation
     def load(self, value: int | str | None = None) -> Awaitable[int | None]:
         """Load resistance, 50 or 25 ohm. Loop 1 only; others have None."""
@@ -161,36 +175,43 @@ class Loop(Part):
             raise ValueError(f"the load of loop {self.id} cannot be set: loop 1 alone has one")
         return self._member("LOAD", LOAD, value)
 
+    @quantity("%", 0, 100)
     @operation
     def max_output_power(self, value: float | str | None = None) -> Awaitable[float | None]:
         """Limit of the output power, in percent."""
         return self._member("MAXP", PERCENT, value)
 
+    @quantity(minimum=0)
     @operation
     def max_set_point(self, value: float | str | None = None) -> Awaitable[float | None]:
         """Limit of the set point."""
         return self._member("MAXS", SET_POINT, value)
 
+    @quantity("V")
     @reading
     def output_voltage(self) -> Awaitable[float | None]:
         """Voltage at the output, in volt."""
         return self._member("VSEN", NUMBER)
 
+    @quantity("A")
     @reading
     def output_current(self) -> Awaitable[float | None]:
         """Current at the output, in ampere."""
         return self._member("ISEN", NUMBER)
 
+    @quantity("ohm")
     @reading
     def output_load_resistance(self) -> Awaitable[float | None]:
         """Measured load resistance, in ohm; -1 while not controlling."""
         return self._member("LSEN", NUMBER)
 
+    @quantity("degC")
     @reading
     def temperature(self) -> Awaitable[float | None]:
         """Temperature of the heat sink, in degrees Celsius."""
         return self._member("HTRH", NUMBER)
 
+    @quantity("", 1, 6)
     @operation
     def table(self, value: int | None = None) -> Awaitable[int | None]:
         """Number of the PID table for the types TABLE and RAMPT, 1 to 6."""

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from ..base import Driver, operation
+from ..metadata import quantity
 from . import codec
 from .session import Session
 from .values import Kind
@@ -18,6 +19,7 @@ P = TypeVar("P", bound="Members")
 def reading(method: Callable[[P], Awaitable[T]]) -> Callable[[P], Awaitable[T]]:
     """Make of a method a member that can only be read: giving it a value is a ValueError."""
 
+    @quantity()
     @functools.wraps(method)
     def read(self: P, *values: object, **named: object) -> Awaitable[T]:
         if values or named:

@@ -9,6 +9,7 @@ from sockio.deadline import DEFAULT, check_timeout, seconds_until
 from sockio.errors import ProtocolError
 
 from ..base import Standalone
+from ..metadata import quantity
 from ..twins import Twin
 from .errors import ErrorEntry, InstrumentError
 from .pipe import ScpiPipe
@@ -97,10 +98,12 @@ class Instrument(Standalone):
 
     # The common commands of IEEE 488.2, chapter 10
 
+    @quantity()
     async def identifier(self, timeout: Timeout = DEFAULT) -> str:
         """Return who the instrument says it is: manufacturer, model, serial number, firmware (``*IDN?``)."""
         return await self.pipe.query("*IDN?", timeout)
 
+    @quantity()
     async def options(self, timeout: Timeout = DEFAULT) -> list[str]:
         """Return the options that are installed (``*OPT?``), none for the answer ``0``."""
         response = await self.pipe.query("*OPT?", timeout)
@@ -149,6 +152,7 @@ class Instrument(Standalone):
 
     # Status
 
+    @quantity()
     async def status_byte(self, timeout: Timeout = DEFAULT) -> int:
         """Return the status byte: by a serial poll, or with ``*STB?`` where there is none."""
         return await self.pipe.read_status_byte(timeout)
@@ -157,6 +161,7 @@ class Instrument(Standalone):
         """Return the event status register and clear it (``*ESR?``)."""
         return await self.pipe.query_int("*ESR?", timeout)
 
+    @quantity("", 0, 255)
     async def event_status_enable(self, timeout: Timeout = DEFAULT) -> int:
         """Return which events set the summary bit in the status byte (``*ESE?``)."""
         return await self.pipe.query_int("*ESE?", timeout)
@@ -165,6 +170,7 @@ class Instrument(Standalone):
         """Set which events set the summary bit in the status byte, 0 to 255 (``*ESE``)."""
         await self.pipe.write(f"*ESE {check_mask(mask)}", timeout)
 
+    @quantity("", 0, 255)
     async def service_request_enable(self, timeout: Timeout = DEFAULT) -> int:
         """Return which bits of the status byte request service (``*SRE?``)."""
         return await self.pipe.query_int("*SRE?", timeout)

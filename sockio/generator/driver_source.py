@@ -18,6 +18,9 @@ ROOTS = ("Driver", "Standalone")
 #: Special methods that say nothing about a call.
 LEFT_OUT = ("__init__", "__init_subclass__", "__new__", "__repr__", "__str__")
 
+#: Decorators, with their arguments, that do not change what a call takes and gives.
+SILENT = ("quantity(",)
+
 #: Those that have a form in each twin.
 KNOWN = ("__aenter__", "__aexit__", "__getitem__", "__iter__")
 
@@ -337,6 +340,7 @@ class Package:
     def _method(self, module: Module, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Member:
         decorators = [module.text.segment(decorator) for decorator in node.decorator_list]
         decorators = ["operation" if decorator in self._marks else decorator for decorator in decorators]
+        decorators = [decorator for decorator in decorators if not decorator.startswith(SILENT)]
         if decorators not in ([], ["property"], ["operation"], ["overload"], ["asynccontextmanager"]):
             raise cannot(module.path, node, f"{node.name} has a decorator that the generator does not know")
         if node.returns is None:

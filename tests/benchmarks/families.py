@@ -24,6 +24,7 @@ FAMILIES = [
     "sigrok",
     "servers",
     "messages",
+    "tango_devices",
     "importing",
 ]
 
