@@ -109,3 +109,27 @@ async def awaited_iteration(stream: aio.TCP, other: trio.TCP) -> None:
         assert_type(line, bytes)
     async for block in aio.BlockStream(stream, b";"):
         assert_type(block, bytes)
+
+
+def blocking_server() -> None:
+    def handler(client: sio.ClientStream) -> None:
+        assert_type(client.readline(), bytes)
+        assert_type(client.address, tuple[str, int] | None)
+        client.post(b"")
+
+    with sio.serve(handler, port=0, timeout=1) as server:
+        assert_type(server, sio.Server)
+        assert_type(server.clients, list[sio.ClientStream])
+        assert_type(server.addresses, list[tuple[str, int]])
+        assert_type(server.port, int)
+
+
+async def awaited_servers() -> None:
+    async def handler(client: aio.ClientStream) -> None:
+        assert_type(await client.readline(), bytes)
+        client.post(b"")
+
+    async with aio.serve(handler, path="/run/x") as on_asyncio, trio.serve(handler) as on_trio:
+        assert_type(on_asyncio, aio.Server)
+        assert_type(on_asyncio.clients, list[aio.ClientStream])
+        assert_type(on_trio.clients, list[trio.ClientStream])

@@ -51,6 +51,16 @@ Instrument(pipe).errors()[0].code.upper()  # mistake
 Instrument(blocking)  # mistake
 
 
+def serve_line(client: sio.ClientStream) -> None:
+    client.write(client.readline().decode())  # mistake
+    client.readlin()  # mistake
+
+
+sio.serve(serve_line, prot=5000)  # mistake
+sio.serve(serve_line, "localhost", "5000")  # mistake
+aio.serve(serve_line)  # mistake
+
+
 async def main(stream: aio.TCP) -> None:
     CryoCon(stream).idn().upper()  # mistake
     (await CryoCon(stream).idn()).upper()
