@@ -10,7 +10,8 @@ With ``protocol="blob"`` or ``"serpy2"`` the same classes speak these protocols;
 from __future__ import annotations
 
 from .messages import DEFAULT_MESSAGE_LIMIT, MessageRefusedError, NotAcknowledgedError
-from .messages.classic import BaseConnection, BaseServer
+from .messages.classic_connection import BaseConnection
+from .messages.classic_server import BaseServer
 from .messages.protocols import protocol_named
 
 TYPE_CHECKING = False

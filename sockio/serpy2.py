@@ -8,7 +8,8 @@ the name.
 from __future__ import annotations
 
 from .messages import DEFAULT_MESSAGE_LIMIT, MessageRefusedError, NotAcknowledgedError
-from .messages.classic import BaseConnection, BaseServer
+from .messages.classic_connection import BaseConnection
+from .messages.classic_server import BaseServer
 from .messages.protocols import protocol_named
 
 TYPE_CHECKING = False

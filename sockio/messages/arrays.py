@@ -19,14 +19,22 @@ if TYPE_CHECKING:
 #: Kinds of elements whose bytes are all there is to them: no objects, nothing that refers to other memory.
 KINDS = "biufcmMSUV"
 
+#: How deeply records may contain records.
+DEEPEST = 16
+
+#: How many elements of no bytes an array may have: what is announced must not be more than what comes.
+MOST_EMPTY = 65536
+
 #: How numpy writes such elements, as in ``<f8`` or ``<M8[ns]``.
 ELEMENT = re.compile(rf"[<>|]?[{KINDS}]\d+(\[[\w/]+\])?")
 
 
 def is_array(data: object) -> bool:
     """Tell whether it is an array or scalar of numpy."""
-    numpy = sys.modules.get("numpy")
-    return numpy is not None and isinstance(data, (numpy.ndarray, numpy.generic))
+    if "numpy" not in sys.modules:
+        return False
+    numpy = _numpy()  # waits for a thread that is importing it just now
+    return isinstance(data, (numpy.ndarray, numpy.generic))
 
 
 def describe(array: Any) -> bytes:
@@ -83,6 +91,8 @@ def allocate(description: bytes, size: int) -> tuple[memoryview, Callable[[], ND
         raise ValueError(f"expected dtype and shape of an array, got {description[:200]!r}: {error}") from None
     if math.prod(shape) * dtype.itemsize != size:
         raise ValueError(f"expected the bytes of an array of {dtype} with shape {shape}, got {size} bytes")
+    if not dtype.itemsize and math.prod(shape) > MOST_EMPTY:
+        raise ValueError(f"expected at most {MOST_EMPTY} elements of no bytes, got the shape {shape}")
     memory = numpy.empty(size, "u1")
 
     def contents() -> NDArray[Any]:
@@ -103,8 +113,10 @@ def _dtype(description: Any) -> DType[Any]:
     return dtype
 
 
-def _fields(description: Any) -> Any:
+def _fields(description: Any, depth: int = 0) -> Any:
     """Return the description as numpy wants it: fields are tuples, which JSON does not have."""
+    if depth > DEEPEST:
+        raise ValueError(f"no records that contain records more than {DEEPEST} deep")
     if isinstance(description, str):
         if not ELEMENT.fullmatch(description):
             raise ValueError(f"no elements of {description!r}")
@@ -114,7 +126,7 @@ def _fields(description: Any) -> Any:
     fields: list[tuple[Any, ...]] = []
     for name, elements, *shape in description:
         title = tuple(name) if isinstance(name, list) else name
-        fields.append((title, _fields(elements), *(_shape(lengths) for lengths in shape)))
+        fields.append((title, _fields(elements, depth + 1), *(_shape(lengths) for lengths in shape)))
     return fields
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ..errors import DeadlineExpired
 from ..retry import Retry
 from .events import Body, Rejected
@@ -39,16 +41,35 @@ class Attending(Receiving):
 
     def _reset(self) -> None:
         super()._reset()
-        self._attending = False
+        self._vacancy = [True]  # who takes it out is the attendant, or starts it
         self._attendant: Any = None
         self._gave_up: Link | None = None
         self._farewells: list[Waiter] = []
 
+    def _settle(self) -> None:
+        """Move in where the caller is: what belongs to another event loop, or to the parent process, is of no use."""
+        if self.stream.runtime.suspends:
+            self.stream._settle()
+        home = self.stream.runtime.home(), os.getpid()
+        if home != self._home:
+            if self._home is not None:
+                self._reset()
+            self._home = home
+
     def _attend_from_now_on(self) -> None:
         """Start the attendant, if there is none and there is something to attend to."""
-        if not self._attending and not self._finished:
-            self._attending = True
-            self.stream.runtime.spawn(self._attend(self._farewells), f"messages of {self.stream}")
+        if self._vacancy and not self._has_ended() and self._take_vacancy():
+            try:
+                self.stream.runtime.spawn(self._attend(self._farewells), f"messages of {self.stream}")
+            except BaseException:
+                self._vacancy.append(True)
+                raise
+
+    def _take_vacancy(self) -> bool:
+        try:
+            return self._vacancy.pop()
+        except IndexError:
+            return False
 
     async def attend(self, begun: Callable[[], None]) -> None:
         """Be the attendant, in the calling task or thread, until the connection has ended.
@@ -56,7 +77,8 @@ class Attending(Receiving):
         Args:
             begun: called when nobody else can become the attendant any more.
         """
-        self._attending = True
+        self._settle()
+        self._take_vacancy()
         begun()
         await self._attend(self._farewells)
 
@@ -64,14 +86,14 @@ class Attending(Receiving):
         # The list tells one attendant from the next, on another event loop.
         self._attendant = self.stream.runtime.caller()
         try:
-            while farewells is self._farewells and not (self._closed or self._finished):
+            while farewells is self._farewells and not self._has_ended():
                 await self._attend_once()
         except Exception:
             self.log.exception("%s: closed, since its attendant has failed", self.stream)
             await self.stream.close()
         finally:
             if self._farewells is farewells:
-                self._attending = False
+                self._vacancy.append(True)
                 self._attendant = None
             for waiter in list(farewells):
                 waiter.set()
@@ -90,7 +112,7 @@ class Attending(Receiving):
             except DeadlineExpired:
                 if self._activity is activity and self._is_wanted():
                     await self._keep_reading()
-        elif not self._note_end():
+        else:
             self._parked = True
             # Asked again now that others see that it waits.
             if not self._has_work():
@@ -99,7 +121,7 @@ class Attending(Receiving):
 
     def _has_work(self) -> bool:
         """Tell whether the attendant has anything to do."""
-        return self._closed or self._unfinished is not None or self._is_wanted()
+        return self._has_ended() or self._unfinished is not None or self._is_wanted()
 
     def _is_wanted(self) -> bool:
         """Tell whether nobody reads who could, and there is something to read from."""
@@ -120,11 +142,11 @@ class Attending(Receiving):
         """Tell whether there has been a connection."""
         return self.stream.connection_counter > 0
 
-    def _note_end(self) -> bool:
+    def _has_ended(self) -> bool:
         """Tell whether nothing will ever come again."""
-        if self._begun() and not self.stream.auto_reconnect and not self._is_alive(self.stream._link):
-            self._finished = True
-        return self._finished
+        if self._closed:
+            return True
+        return self._begun() and not self.stream.auto_reconnect and not self._is_alive(self.stream._link)
 
     async def _keep_reading(self) -> None:
         """Read until somebody waits who reads instead, or there is no room for more."""
@@ -151,8 +173,9 @@ class Attending(Receiving):
 
     def _note_loss(self, error: Exception) -> None:
         """Keep why the connection was lost for who receives next, unless it is to be made again as if nothing were."""
+        error = error.with_traceback(None)
         if getattr(error, "partial", b""):
-            self._put(Failure(error), 0)
+            self._put(Failure(error), len(getattr(error, "partial", b"")))
         elif not self.restart:
             self._loss = error
 
@@ -167,8 +190,10 @@ class Attending(Receiving):
                 await self._answer_finally(self.stream.runtime.clock() + LINGER)
                 await self.stream._call(ATTENDANT, LINGER, None, self._drain, link, event.error)
         except (OSError, EOFError) as error:
+            # The frames in its traceback hold the link, which holds the error, and what has come of the message.
+            error.__context__ = None
             if isinstance(event, Body):
-                self._put(Failure(error), 0)
+                self._put(Failure(error.with_traceback(None)), 0)
             self._ended = link
         except ValueError:
             self._ended = link  # which is in the queue already
@@ -187,14 +212,14 @@ class Attending(Receiving):
         while done < total:
             self._progress = (done, total)
             self._tell()
-            piece = view[done : done + PIECE]
-            count = await link.transport.receive_into(piece, deadline)
-            done += count
-            if count < len(piece):
-                raise self.stream._end_of_stream(
-                    bytes(view[: min(done, 64)]), f"the peer closed the connection after {done} of {total} bytes"
-                )
-            body.add(piece)
+            with view[done : done + PIECE] as piece:
+                count = await link.transport.receive_into(piece, deadline)
+                done += count
+                if count < len(piece):
+                    raise self.stream._end_of_stream(
+                        bytes(view[: min(done, 64)]), f"the peer closed the connection after {done} of {total} bytes"
+                    )
+                body.add(piece)
         trailer = await self.stream._receive_exactly(link, deadline, body.trailer_size)
         self._progress = (total, total)
         self._handle(link, body.finish(trailer))
@@ -218,6 +243,7 @@ class Attending(Receiving):
 
     async def close(self) -> None:
         """Close the connection. Calls that use it end with an error; messages that have come can still be received."""
+        self._settle()
         if self._unfinished is not None and isinstance(self._unfinished[1], Rejected):
             await self._wait_for_attendant(lambda: self._unfinished is None, LINGER + FAREWELL)
         self._closed = True
@@ -225,7 +251,7 @@ class Attending(Receiving):
         self._ring()
         await self.stream.close()
         self._tell()
-        await self._wait_for_attendant(lambda: not self._attending, FAREWELL)
+        await self._wait_for_attendant(lambda: bool(self._vacancy), FAREWELL)
 
     async def _wait_for_attendant(self, done: Callable[[], bool], seconds: float) -> None:
         """Wait until the attendant has done something; for itself it does not wait."""
@@ -236,7 +262,7 @@ class Attending(Receiving):
         waiter = runtime.waiter()
         self._farewells.append(waiter)
         try:
-            if self._attending and not done():
+            if not self._vacancy and not done():
                 await waiter.wait(deadline)
         except DeadlineExpired:
             self.log.warning("%s: its attendant takes too long", self.stream)

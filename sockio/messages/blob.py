@@ -163,6 +163,9 @@ class BlobDecoder(Decoder):
                 contents = memory.contents if type == BYTES else lambda: memory.contents().decode()
             else:
                 raise ValueError(f"there is no type {type}, but 1 text, 2 bytes, 3 array")
+        except MemoryError:
+            error = LimitError(f"there is no memory for a message of {length} bytes", self._limit)
+            return Rejected(error, refusal(number, str(error)), final=True)
         except (ValueError, ImportError) as error:
             # What is wrong is clear before the data have come; they are taken all the same, to get to the next frame.
             view = memoryview(bytearray(length))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from ..deadline import DEFAULT, check_timeout
 from ..errors import DeadlineExpired
 from ..stream import Stream
@@ -66,7 +64,6 @@ class MessageConnection(Sending):
         if not isinstance(protocol, Protocol):
             protocol = protocol_named(protocol, limit, encoding, allow_unpickle)
         super().__init__(stream, protocol, restart)
-        self._home: object = None
 
     def __repr__(self) -> str:
         state = "connected" if self.connected() else "not connected"
@@ -102,13 +99,7 @@ class MessageConnection(Sending):
         seconds = stream.timeout if timeout is DEFAULT else check_timeout("timeout", timeout)
         if self._closed:
             raise ConnectionError(f"{stream}: the connection has been closed")
-        if stream.runtime.suspends:
-            stream._settle()
-        home = stream.runtime.home(), os.getpid()
-        if home != self._home:
-            if self._home is not None:
-                self._reset()  # what belongs to another event loop, or to the parent process, is of no use here
-            self._home = home
+        self._settle()
         self._attend_from_now_on()
         return None if seconds is None else stream.runtime.clock() + seconds
 
@@ -205,7 +196,7 @@ class MessageConnection(Sending):
         loss, self._loss = self._loss, None
         if loss is not None:
             raise loss
-        if self._begun() and not self.stream.auto_reconnect and not self._is_alive(self.stream._link):
+        if self._has_ended():
             raise ConnectionError(f"{self.stream}: the connection has ended, and is not made again by itself")
 
     async def _wait_for_message(self, done: Callable[[], bool], call: Call) -> None:

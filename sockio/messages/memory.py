@@ -27,6 +27,10 @@ class Memory:
         self._file = io.BytesIO(bytes(size))
         self.view = self._file.getbuffer()
 
+    def __del__(self) -> None:
+        # What was cut short goes in any order, and a BytesIO complains if its memory is still viewed.
+        self.view.release()
+
     def contents(self) -> bytes:
         """Return the bytes, now that all have come."""
         self.view.release()

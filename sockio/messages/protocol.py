@@ -53,6 +53,10 @@ class Protocol:
         self, limit: int = DEFAULT_MESSAGE_LIMIT, encoding: str = "ascii", allow_unpickle: bool = False
     ) -> None:
         self.limit = check_count("limit", limit, 1)
+        try:
+            "".encode(encoding)
+        except LookupError as error:
+            raise ValueError(f"encoding must be the name of one: {error}") from None
         self.encoding = encoding
         self.allow_unpickle = allow_unpickle
 

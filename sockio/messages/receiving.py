@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .protocol import Decoder, Protocol
 
 #: How many answers to the peer may wait until it takes them. Nothing is read from one that does not.
-OUTBOX_LENGTH = 1000
+OUTBOX_LENGTH = 300
 
 #: Bytes that a message occupies beside its own.
 OVERHEAD = 100
@@ -88,7 +88,7 @@ class Receiving:
         self._total = 0
         self._senders: list[Call] = []
         self._closed = False
-        self._finished = False
+        self._home: object = None
         self._reset()
 
     def _reset(self) -> None:
@@ -128,6 +128,9 @@ class Receiving:
         attends = call.method is ATTENDANT
         if not attends:
             self._activity = call
+        # Also at first: who has read while this caller was sending has left the answering to it.
+        if self._outbox:
+            await self._answer(attends)
         while not done():
             await self._take_part(done, call)
             if self._outbox:
@@ -270,7 +273,6 @@ class Receiving:
 
     def _note_new(self, link: Link) -> None:
         """There is a connection that was not there before: how the last one has ended does not matter any more."""
-        self._finished = False
         if link is not self._ended:
             self._loss = None
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 #: Seconds in which a peer that has hung up has to have said why.
 LAST_WORDS = 0.5
 
+#: How many messages may wait for the peer's verdict. Nothing is sent to one that has so many to decide upon.
+PENDING_LENGTH = 1000
+
 #: Where numbers of messages begin again.
 NUMBERS = 2**32
 
@@ -92,6 +95,8 @@ class Sending(Attending):
         await self._set_mode(outgoing, parcel.mode, call)
         pending: Pending | None = None
         if parcel.acknowledged:
+            if len(outgoing.pending) >= PENDING_LENGTH:
+                await self._wait_for_peer(outgoing, lambda: len(outgoing.pending) < PENDING_LENGTH, call)
             pending = outgoing.pending[parcel.number] = Pending()
         try:
             if len(parcel.body) <= BIG and (call.deadline is None or is_writable(link)):
@@ -139,21 +144,17 @@ class Sending(Attending):
 
     async def _set_mode(self, outgoing: Outgoing, mode: int, call: Call) -> None:
         """Have the peer expect a mode. A change that it did not accept in time is still waited for by the next call."""
-        await self._wait_for_mode(outgoing, call)
+        if outgoing.unconfirmed or outgoing.refusal is not None:
+            await self._wait_for_peer(outgoing, lambda: not outgoing.unconfirmed, call)
         if mode != outgoing.mode:
             change = self._protocol.mode_change(mode)
             await self._writing.run("send", call.deadline, self._write_mode_change, outgoing, change, mode, call)
-            await self._wait_for_mode(outgoing, call)
+            await self._wait_for_peer(outgoing, lambda: not outgoing.unconfirmed, call)
 
-    async def _wait_for_mode(self, outgoing: Outgoing, call: Call) -> None:
-        if not outgoing.unconfirmed and outgoing.refusal is None:
-            return
-
-        def decided() -> bool:
-            return not outgoing.unconfirmed or self._is_broken(outgoing)
-
-        await self._until(decided, call)
-        if outgoing.unconfirmed or outgoing.refusal is not None:
+    async def _wait_for_peer(self, outgoing: Outgoing, ready: Callable[[], bool], call: Call) -> None:
+        """Wait until what is awaited of the peer has come. Raises an error if it never will."""
+        await self._until(lambda: ready() or self._is_broken(outgoing), call)
+        if outgoing.refusal is not None or not ready():
             raise self._why_broken(outgoing)
 
     async def _write_mode_change(self, outgoing: Outgoing, change: bytes, mode: int, call: Call) -> None:

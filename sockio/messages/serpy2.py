@@ -37,13 +37,14 @@ INT, FLOAT, TEXT, BYTES = 0x01, 0x11, 0x21, 0x81
 
 def checksum(data: Any, previous: int = 0) -> int:
     """Return the sum of all bytes, modulo 2^32, on top of that of the previous ones."""
-    numpy = sys.modules.get("numpy")
-    if numpy is None and len(data) > BIG:
+    if len(data) > BIG or "numpy" in sys.modules:
         try:
-            import numpy
+            import numpy  # waits for a thread that is importing it just now
         except ImportError:
             pass
-    total = sum(data) if numpy is None else int(numpy.frombuffer(data, "u1").sum(dtype="u8"))
+        else:
+            return (previous + int(numpy.frombuffer(data, "u1").sum(dtype="u8"))) % 2**32
+    total: int = sum(data)
     return (previous + total) % 2**32
 
 
@@ -105,7 +106,10 @@ class Serpy2Decoder(Decoder):
                     ),
                     final=True,
                 )
-            memory = Memory(length)
+            try:
+                memory = Memory(length)
+            except MemoryError:
+                return Rejected(LimitError(f"no memory for a message of {length} bytes", self._limit), final=True)
 
             def finish(counted: int, trailer: bytes) -> Event:
                 return self._finish(kind, total, counted, memory)

@@ -28,11 +28,17 @@ def is_writable(link: Link) -> bool:
     return descriptor is None or link.closed or bool(Poller(descriptor.number, WRITABLE).wait(0))
 
 
+def socket_of(link: Link) -> socket.socket | None:
+    """Return the socket of a link that has one."""
+    descriptor = descriptor_of(link)
+    return descriptor.socket if isinstance(descriptor, SocketDescriptor) else None
+
+
 def end_sending(link: Link) -> None:
     """Tell the peer that nothing more will come, so that it closes."""
-    descriptor = descriptor_of(link)
-    if isinstance(descriptor, SocketDescriptor):
+    sock = socket_of(link)
+    if sock is not None:
         try:
-            descriptor.socket.shutdown(socket.SHUT_WR)
+            sock.shutdown(socket.SHUT_WR)
         except OSError:
             pass  # it has gone already

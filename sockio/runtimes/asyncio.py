@@ -189,7 +189,8 @@ class AsyncioTransport(Transport):
 
     def _end(self, error: OSError | None) -> None:
         self._ended = True
-        self._error = error
+        # Its traceback may hold the memory that was being received into.
+        self._error = None if error is None else error.with_traceback(None)
         self._pause()
         if self._hung_up is not None:
             self._hung_up(error)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import os
-import random
 import socket
 import threading
 from typing import Any
@@ -289,51 +286,6 @@ def test_messages_over_tls(tmp_path):
 
 
 # Faults
-
-
-def test_random_faults_leave_nothing_behind(caplog):
-    """Clients of all kinds, some of which break off, send garbage, or never read; the others are served."""
-    seed = 20261121
-    chance = random.Random(seed)
-    threads, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd"))
-    with sio.serve(echo_blocking, max_clients=100) as server:
-        address = server.host, server.port
-
-        def good(seed: int) -> None:
-            chance = random.Random(seed)
-            with BlockingMessageConnection(sio.TCP(*address, timeout=PATIENCE)) as messages:
-                for _ in range(10):
-                    message = np.frombuffer(chance.randbytes(chance.choice([0, 10, 1000, 200_000])), "u1")
-                    messages.send(message)
-                    assert np.array_equal(messages.receive(), message)
-            outcomes.append("good")
-
-        def bad(seed: int) -> None:
-            chance = random.Random(seed)
-            with socket.create_connection(address, PATIENCE) as sock:
-                frame = bytes.fromhex("AB4C4F4201010102000000010000000000000000000003E8")
-                data = chance.choice([frame, frame[:10], chance.randbytes(2000), frame + chance.randbytes(2000), b""])
-                sock.sendall(data)
-                if chance.random() < 0.5:
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # ends with a reset
-            outcomes.append("bad")
-
-        outcomes: list[str] = []
-        users = [
-            threading.Thread(target=chance.choice([good, bad]), args=(chance.randrange(2**32),)) for _ in range(60)
-        ]
-        for first in range(0, len(users), 12):
-            for user in users[first : first + 12]:
-                user.start()
-            for user in users[first : first + 12]:
-                user.join(PATIENCE)
-        assert len(outcomes) == len(users), f"seed {seed}"
-        assert set(outcomes) == {"good", "bad"}
-        until(lambda: not server.clients)
-    gc.collect()
-    until(lambda: threading.active_count() <= threads)
-    until(lambda: len(os.listdir("/proc/self/fd")) <= descriptors)
-    assert not [record for record in caplog.records if record.exc_info], "nothing was unexpected"
 
 
 def test_a_dead_peer_is_noticed_although_nobody_takes_messages():
