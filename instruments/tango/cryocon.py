@@ -95,8 +95,7 @@ class CryoConDevice(DriverDevice):
         self._units: dict[str, str] = {}
         self._shown: dict[str, str] = {}
         driver: CryoCon = CryoCon(self._stream(), channels, tuple(int(number) for number in self.UsedLoops))
-        # The device itself leaves a lost controller alone for a while; it is to be found when the device looks.
-        driver.io_error_retry_period = min(driver.io_error_retry_period, self.PollingPeriod)
+        driver.io_error_retry_period = 0.0  # the device itself leaves a lost controller alone for a while
         return driver
 
     def _stream(self) -> Any:

@@ -18,6 +18,7 @@ from .framework import (
     DevState,
     EventType,
     GreenMode,
+    Util,
     device_property,
     get_executor,
 )
@@ -53,7 +54,8 @@ class DriverDevice(Device):
 
     green_mode = GreenMode.Asyncio
 
-    declaration: ClassVar[Declaration]
+    #: What the device offers: nothing, until `device_class` derives a class.
+    declaration: ClassVar[Declaration] = Declaration("DriverDevice", "", {}, {})
 
     url = device_property(dtype=str, default_value="", doc=URL)
     PollingPeriod = device_property(
@@ -116,11 +118,12 @@ class DriverDevice(Device):
         """Stop asking, and close the device's own connection."""
         polling, driver = self._polling, self._driver
         self._polling = self._driver = None
+        self._show(DevState.INIT, "The device is being initialised")
         if polling is not None:
             polling.cancel()
             await asyncio.wait([polling])
-        if driver is not None and driver.conn is not None and hasattr(driver.conn, "close"):
-            await driver.conn.close()
+        if driver is not None:
+            await disconnect(driver)
         await super().delete_device()
 
     async def dev_state(self) -> Any:
@@ -136,9 +139,10 @@ class DriverDevice(Device):
 
     def read_hardware(self, attr_list: Iterable[int]) -> None:
         """Read all attributes of a client's call together. Called in a thread of Tango's, which waits."""
+        refuse_at_shutdown()
         attributes = self.get_device_attr()
         names = [attributes.get_attr_by_ind(index).get_name() for index in attr_list]
-        wanted = [name for name in names if name in self.declaration.attributes]
+        wanted = [name for name in names if name in self.declaration.attributes and not self._readings.is_valid(name)]
         if wanted:
             wait_in_thread(self._loop, self._refresh(wanted))
 
@@ -159,8 +163,6 @@ class DriverDevice(Device):
             return
         wanted = [name for name in names if not self._readings.is_valid(name)]
         calls = {name: self.declaration.attributes[name].read for name in wanted}
-        if names and not calls:
-            return
         companions = self.companions(calls)
         calls |= companions
         if self.declaration.state is not None:
@@ -168,7 +170,8 @@ class DriverDevice(Device):
         began = time.monotonic()
         outcomes = await read_together(driver, calls)
         if self._driver is not driver:
-            return  # initialised anew meanwhile
+            await self._refresh(names)  # initialised anew meanwhile
+            return
         await self.met({name: outcomes.pop(name) for name in companions})
         await self._conclude(driver, outcomes, began)
 
@@ -275,12 +278,14 @@ class DriverDevice(Device):
         """
         driver = self._driver
         origin = call.operation.name
+        refuse_at_shutdown()
         if driver is None:
             raise failure("NotInitialized", self.get_status(), origin)
         try:
             result = await call(driver, *arguments, **named)
         except OSError as error:
-            self._lose(error)
+            if self._driver is driver:  # otherwise it has been closed, as the device was initialised anew
+                self._lose(error)
             raise failure(type(error).__name__, text_of(error), origin) from error
         except Exception as error:
             raise failure(type(error).__name__, text_of(error), origin) from error
@@ -288,22 +293,23 @@ class DriverDevice(Device):
             self._state_at = None
             self._readings.change()
             self._wake.set()
-        self._failed_at = None
-        if self.declaration.state is None:
-            await self._in_touch(driver)
+        if self._driver is driver:
+            self._failed_at = None
+            if self.declaration.state is None:
+                await self._in_touch(driver)
         return result
 
     # Events
 
     async def _poll(self, driver: Driver) -> None:
         """Look over and over at what clients want events of, and push them; find out when a lost instrument is back."""
-        while True:
+        while self._driver is driver:
             try:
                 wanted = self._subscribed()
                 names = [name for name in wanted if name in self.declaration.attributes]
+                if self.declaration.state is None and all(map(self._readings.is_valid, names)):
+                    await self._try_contact(driver)  # nothing is going to be asked
                 await self._refresh(names)
-                if self.declaration.state is None and not names:
-                    await self._try_contact(driver)
                 if wanted:
                     await in_thread(self._push, wanted)
             except Exception as error:
@@ -388,6 +394,22 @@ async def connect(driver: Any) -> None:
         await target.connect()
     elif driver.conn is not None and hasattr(driver.conn, "open") and not driver.conn.connected():
         await driver.conn.open()
+
+
+async def disconnect(driver: Any) -> None:
+    """Close the connection of a driver."""
+    target = getattr(driver, "pipe", driver)
+    if hasattr(target, "disconnect"):
+        await target.disconnect()
+    elif driver.conn is not None and hasattr(driver.conn, "close"):
+        await driver.conn.close()
+
+
+def refuse_at_shutdown() -> None:
+    """Refuse a request when the server is shutting down, which it does as soon as no request is being answered:
+    never, if clients keep asking something that takes its time."""
+    if Util.instance().is_svr_shutting_down():
+        raise failure("ShuttingDown", "the device server is shutting down", "DriverDevice")
 
 
 def check_period(name: str, seconds: float, least: float = 0.0) -> None:
