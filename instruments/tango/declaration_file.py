@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -26,7 +26,8 @@ from typing import Any
 
 from ..devices import optional
 from .declaration import TAKEN, Attribute, Call, Command, Declaration, alike, attribute_of, label_of
-from .values import named
+from .operations import Parameter
+from .values import named, parse
 
 #: What a file may say, and what each attribute and each command may say in it.
 KEYS = ("device", "driver", "url", "state", "keep", "drop", "attributes", "commands")
@@ -45,6 +46,7 @@ ATTRIBUTE_KEYS = (
     "format",
 )
 TEXTS = ("label", "unit", "description", "format")
+NUMBERS = ("int", "float")
 COMMAND_KEYS = ("from", "arguments", "named", "description")
 
 
@@ -56,7 +58,10 @@ def read_file(path: str | Path) -> dict[str, Any]:
         OSError: it cannot be read.
     """
     path = Path(path)
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as problem:
+        raise ValueError(f"{path}: expected UTF-8: {problem}") from None
     if path.suffix == ".toml":
         toml = optional(
             "tomllib" if sys.version_info >= (3, 11) else "tomli",
@@ -75,6 +80,8 @@ def read_file(path: str | Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ValueError(f"{path}: expected keys and values, got {content!r}")
     check_keys(content, KEYS, str(path))
+    for key in ("device", "driver", "url", "state"):
+        text_in(content, key, str(path))
     return content
 
 
@@ -94,6 +101,10 @@ def apply(content: Mapping[str, Any], declaration: Declaration) -> Declaration:
     for name, wanted in section(content, "commands").items():
         editor.add_command(str(name), wanted)
     editor.trim(patterns(content, "keep"), patterns(content, "drop") or [])
+    check_different("attributes", editor.attributes)
+    check_different("commands", editor.commands)
+    if "device" in content:
+        check_name(str(content["device"]), "device")
     edited = replace(
         declaration,
         name=str(content.get("device", declaration.name)),
@@ -129,17 +140,22 @@ class Editor:
         settings = settings_of(wanted, ATTRIBUTE_KEYS, where)
         check_name(name, where)
         base = self._base_attribute(name, settings, where)
-        changes: dict[str, Any] = {key: str(settings[key]) for key in TEXTS if key in settings}
+        changes: dict[str, Any] = {key: text_in(settings, key, where) for key in TEXTS if key in settings}
         for key in ("minimum", "maximum"):
             if key in settings and base.write is None:
                 raise ValueError(f"{where}: {key} is for what can be written, and this is only read")
+            if key in settings and (base.type.element not in NUMBERS or base.type.is_list):
+                raise ValueError(f"{where}: {key} is for numbers, and this is {base.type}")
             if key in settings:
                 changes[key] = number(settings[key], f"{where}: {key}")
             elif base.write is None:
                 changes[key] = None
         if "label" not in changes and base.name != name:
             changes["label"] = label_of(name)
-        self.attributes[name] = replace(base, name=name, **changes)
+        made = replace(base, name=name, **changes)
+        if made.minimum is not None and made.maximum is not None and made.minimum >= made.maximum:
+            raise ValueError(f"{where}: expected minimum below maximum, got {made.minimum} and {made.maximum}")
+        self.attributes[name] = made
         self._added.add(name)
 
     def _base_attribute(self, name: str, settings: Mapping[str, Any], where: str) -> Attribute:
@@ -216,9 +232,14 @@ class Editor:
             by_name = {key: value for key, value in by_name.items() if key in names}  # some are of reading alone
         if unknown := [key for key in by_name if key not in names]:
             raise ValueError(f"{where}: {name} has no parameter {unknown[0]!r}{suggestion(unknown[0], names)}")
-        if len(arguments) > sum(not each.by_name for each in operation.parameters):
+        positional = [each for each in operation.parameters if not each.by_name]
+        if len(arguments) > len(positional):
             raise ValueError(f"{where}: {name} does not take {len(arguments)} arguments")
-        return Call(operation, tuple(arguments), by_name)
+        given = [argument(each, value, where) for each, value in zip(positional, arguments, strict=False)]
+        parameters = {each.name: each for each in operation.parameters}
+        return Call(
+            operation, tuple(given), {key: argument(parameters[key], value, where) for key, value in by_name.items()}
+        )
 
     def operation(self, name: str, where: str) -> Any:
         """Return an operation of the driver."""
@@ -238,6 +259,11 @@ def section(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
         found = dict.fromkeys(map(str, found))
     if not isinstance(found, Mapping):
         raise ValueError(f"{key}: expected names and what they are, got {found!r}")
+    for name in found:
+        if not isinstance(name, str):
+            raise ValueError(
+                f"{key}: expected a name, got {name!r}: YAML wants quotes around on, off, yes, no, numbers"
+            )
     return found
 
 
@@ -265,6 +291,37 @@ def check_keys(settings: Mapping[str, Any], known: Collection[str], where: str) 
     for key in settings:
         if key not in known:
             raise ValueError(f"{where}: unknown key {key!r}: expected {', '.join(known)}")
+
+
+def check_different(where: str, names: Iterable[str]) -> None:
+    """Refuse names that are the same to Tango."""
+    known: dict[str, str] = {}
+    for name in names:
+        other = known.setdefault(name.lower(), name)
+        if other != name:
+            raise ValueError(f"{where}: Tango cannot tell {name} from {other}, which differ in case alone")
+
+
+def text_in(settings: Mapping[str, Any], key: str, where: str) -> str:
+    """Return the text of a key, empty if it is missing."""
+    found = settings.get(key, "")
+    if not isinstance(found, str):
+        raise ValueError(f"{where}: {key}: expected text, got {found!r}")
+    return found
+
+
+def argument(parameter: Parameter, value: Any, where: str) -> Any:
+    """Return an argument of a call as the driver takes it: bytes are hexadecimal digits, members of enumerations their
+    names."""
+    type = parameter.type
+    if value is None or type is None or type.decode is None:
+        return value
+    try:
+        if isinstance(value, str) and (type.is_list or type.element not in ("str", "bool")):
+            return parse(value, type)
+        return type.decode(value)
+    except (TypeError, ValueError) as problem:
+        raise ValueError(f"{where}: {parameter.name}: {problem}") from None
 
 
 def check_name(name: str, where: str) -> None:

@@ -254,7 +254,11 @@ class DriverDevice(Device):
         type = call.parameters[0].type
         assert type is not None
         assert type.decode is not None
-        result = await self.call(call, type.decode(value))
+        try:
+            wanted = type.decode(value)
+        except ValueError as error:
+            raise failure("ValueError", f"{name}: {text_of(error)}", name) from error
+        result = await self.call(call, wanted)
         if result is not None and call == declared.read:
             self._readings.note(name, result, time.monotonic())  # a member, which reads back what it has set
 
@@ -268,7 +272,12 @@ class DriverDevice(Device):
         result = await self.call(order.call, *arguments, **named)
         if result is None and order.output.element in ("bool", "int") and not order.output.is_list:
             raise failure("NoValue", f"{name}: there is no value at this time", name)
-        return encode(order.output, result)
+        try:
+            return encode(order.output, result)
+        except Exception as error:
+            raise failure(
+                type(error).__name__, f"{name}: expected {order.output}, got {result!r}: {text_of(error)}", name
+            ) from error
 
     async def call(self, call: Call, *arguments: Any, **named: Any) -> Any:
         """Call the driver for a client, and return what it gives.

@@ -74,7 +74,7 @@ class Readings:
         return asked_at < self._changed_at
 
     def is_valid(self, name: str) -> bool:
-        """Tell whether a reading can be given again: it has not failed, is young, and nothing has been changed since."""
+        """Tell whether a reading can be given again: it is young and good, and nothing has been changed since."""
         reading = self._known.get(name)
         if reading is None or reading.error is not None or self.is_outdated(reading.asked_at):
             return False
