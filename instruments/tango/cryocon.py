@@ -99,13 +99,9 @@ class CryoConDevice(DriverDevice):
         return driver
 
     def _stream(self) -> Any:
-        url = self.url
-        scheme, separator, rest = url.partition("://")
-        if scheme in ("tcp", "tls") and separator and ":" not in rest.partition("?")[0].rpartition("]")[2]:
-            place, mark, options = rest.partition("?")
-            url = f"{scheme}://{place}:{PORT}{mark}{options}"
+        url = with_port(self.url)
         check_url(url)
-        if scheme in ("tcp", "tls", "unix"):
+        if url.partition("://")[0] in ("tcp", "tls", "unix"):
             return stream(url, timeout=TIMEOUT, connection_timeout=CONNECTION_TIMEOUT)
         known = parse(url).options
         line = {"baudrate": self.baudrate, "bytesize": self.bytesize, "parity": self.parity}
@@ -181,6 +177,15 @@ class CryoConDevice(DriverDevice):
 OFFERED = declare(CryoCon(Nowhere()), dir(CryoConDevice))
 
 
+def with_port(url: str) -> str:
+    """Return a URL with the controller's port, where it has a host alone."""
+    scheme, separator, rest = url.partition("://")
+    place, mark, options = rest.partition("?")
+    if scheme not in ("tcp", "tls") or not separator or ":" in place.rpartition("]")[2]:
+        return url
+    return f"{scheme}://{place}:{PORT}{mark}{options}"
+
+
 def device_type(url: str = "") -> type[DriverDevice]:
     """Return the class of devices.
 
@@ -200,6 +205,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     add_arguments(parser)
     given, rest = parser.parse_known_args(arguments)
+    given.url = with_port(given.url)
     run_as_told(parser, given, rest, NAME, lambda: device_type(given.url))
 
 
