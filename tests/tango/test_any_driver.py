@@ -124,7 +124,7 @@ def test_a_driver_that_connects_by_itself_is_disconnected_by_init(client: Client
 
     class Silent(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            port = self.server.server_address[1]
+            port: int = self.request.getsockname()[1]
             open_at[port] = open_at.get(port, 0) + 1
             while self.request.recv(100):
                 pass
