@@ -17,11 +17,12 @@ from ..cryocon import CryoCon
 from .classes import device_class
 from .declaration import Call, declare
 from .declaration_file import apply
-from .device import URL, DriverDevice, in_thread
+from .device import URL, DriverDevice
 from .drivers import Nowhere, check_url, stream
 from .failures import failure
 from .framework import command, device_property
 from .server import add_arguments, run_as_told
+from .threads import in_thread
 
 #: What the server is called in the database, and its class of devices.
 NAME = "CryoCon"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from ..base import Driver
 from .declaration import Call, Declaration
+from .drivers import connect, disconnect
 from .failures import failure, text_of
 from .framework import (
     AttrQuality,
@@ -20,9 +20,9 @@ from .framework import (
     GreenMode,
     Util,
     device_property,
-    get_executor,
 )
 from .readings import Readings, is_fresh, read_together
+from .threads import in_thread, wait_in_thread
 from .values import encode
 
 #: Seconds for which the state holds.
@@ -369,51 +369,6 @@ class DriverDevice(Device):
             return (error,)
 
 
-async def in_thread(function: Callable[..., object], *arguments: Any) -> None:
-    """Call a function in a thread of Tango's: in that of the loop it might wait for a client's, which waits for it."""
-    await get_executor(GreenMode.Asyncio).delegate(function, *arguments)
-
-
-def wait_in_thread(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None]) -> None:
-    """Wait in a thread for a coroutine that runs in a loop: with fewer turns of the loop than by way of a future, which
-    clients feel in every reading."""
-    done = threading.Lock()
-    done.acquire()
-    failures: list[BaseException] = []
-
-    async def run() -> None:
-        try:
-            await coroutine
-        except BaseException as error:
-            failures.append(error)
-        finally:
-            done.release()
-
-    held: list[asyncio.Task[None]] = []  # by this frame: the loop itself does not hold on to a task
-    loop.call_soon_threadsafe(lambda: held.append(loop.create_task(run())))
-    done.acquire()
-    if failures:
-        raise failures[0]
-
-
-async def connect(driver: Any) -> None:
-    """Connect, unless that has been done; what has no connection of its own needs none."""
-    target = getattr(driver, "pipe", driver)
-    if hasattr(target, "connect"):
-        await target.connect()
-    elif driver.conn is not None and hasattr(driver.conn, "open") and not driver.conn.connected():
-        await driver.conn.open()
-
-
-async def disconnect(driver: Any) -> None:
-    """Close the connection of a driver."""
-    target = getattr(driver, "pipe", driver)
-    if hasattr(target, "disconnect"):
-        await target.disconnect()
-    elif driver.conn is not None and hasattr(driver.conn, "close"):
-        await driver.conn.close()
-
-
 def refuse_at_shutdown() -> None:
     """Refuse a request when the server is shutting down, which it does as soon as no request is being answered:
     never, if clients keep asking something that takes its time."""
@@ -427,4 +382,4 @@ def check_period(name: str, seconds: float, least: float = 0.0) -> None:
         raise ValueError(f"{name}: expected {least:g} seconds or more, got {seconds!r}")
 
 
-__all__ = ["URL", "DriverDevice", "in_thread"]
+__all__ = ["URL", "DriverDevice"]
