@@ -11,6 +11,7 @@ It subscribes to archive events, as the archivers of control systems do: nothing
 from __future__ import annotations
 
 import argparse
+import contextlib
 import queue
 import sqlite3
 from collections.abc import Sequence
@@ -56,4 +57,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with contextlib.suppress(KeyboardInterrupt):
+        main()

@@ -17,11 +17,12 @@ from ..cryocon import CryoCon
 from .classes import device_class
 from .declaration import Call, declare
 from .declaration_file import apply
-from .device import URL, DriverDevice, in_thread
+from .device import URL, DriverDevice
 from .drivers import Nowhere, check_url, stream
 from .failures import failure
 from .framework import command, device_property
 from .server import add_arguments, run_as_told
+from .threads import in_thread
 
 #: What the server is called in the database, and its class of devices.
 NAME = "CryoCon"
@@ -95,18 +96,13 @@ class CryoConDevice(DriverDevice):
         self._units: dict[str, str] = {}
         self._shown: dict[str, str] = {}
         driver: CryoCon = CryoCon(self._stream(), channels, tuple(int(number) for number in self.UsedLoops))
-        # The device itself leaves a lost controller alone for a while; it is to be found when the device looks.
-        driver.io_error_retry_period = min(driver.io_error_retry_period, self.PollingPeriod)
+        driver.io_error_retry_period = 0.0  # the device itself leaves a lost controller alone for a while
         return driver
 
     def _stream(self) -> Any:
-        url = self.url
-        scheme, separator, rest = url.partition("://")
-        if scheme in ("tcp", "tls") and separator and ":" not in rest.partition("?")[0].rpartition("]")[2]:
-            place, mark, options = rest.partition("?")
-            url = f"{scheme}://{place}:{PORT}{mark}{options}"
+        url = with_port(self.url)
         check_url(url)
-        if scheme in ("tcp", "tls", "unix"):
+        if url.partition("://")[0] in ("tcp", "tls", "unix"):
             return stream(url, timeout=TIMEOUT, connection_timeout=CONNECTION_TIMEOUT)
         known = parse(url).options
         line = {"baudrate": self.baudrate, "bytesize": self.bytesize, "parity": self.parity}
@@ -182,6 +178,15 @@ class CryoConDevice(DriverDevice):
 OFFERED = declare(CryoCon(Nowhere()), dir(CryoConDevice))
 
 
+def with_port(url: str) -> str:
+    """Return a URL with the controller's port, where it has a host alone."""
+    scheme, separator, rest = url.partition("://")
+    place, mark, options = rest.partition("?")
+    if scheme not in ("tcp", "tls") or not separator or ":" in place.rpartition("]")[2]:
+        return url
+    return f"{scheme}://{place}:{PORT}{mark}{options}"
+
+
 def device_type(url: str = "") -> type[DriverDevice]:
     """Return the class of devices.
 
@@ -201,6 +206,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     add_arguments(parser)
     given, rest = parser.parse_known_args(arguments)
+    given.url = with_port(given.url)
     run_as_told(parser, given, rest, NAME, lambda: device_type(given.url))
 
 

@@ -216,7 +216,7 @@ def declare(driver: Driver | type[Driver], taken: Collection[str] = ()) -> Decla
     used: set[str] = set()
     for operation in found:
         for attribute in attributes_of(operation, by_name):
-            if attribute.name.lower() not in {name.lower() for name in attributes}:
+            if called_alike(attribute.name, attributes) is None:
                 attributes[attribute.name] = attribute
                 used.add(operation.name)
                 if attribute.write is not None:
@@ -232,8 +232,16 @@ def declare(driver: Driver | type[Driver], taken: Collection[str] = ()) -> Decla
         name = operation.name
         if name.lower() in TAKEN or name in taken:
             name = DRIVER + name
+        if other := called_alike(name, commands):
+            left_out[operation.name] = f"clients cannot tell it from {other}"
+            continue
         commands[name] = Command(name, call, operation.doc)
     return declaration
+
+
+def called_alike(name: str, known: Iterable[str]) -> str | None:
+    """Return which of the known names is the same to Tango, which does not care about case; None if there is none."""
+    return next((each for each in known if each.lower() == name.lower()), None)
 
 
 def attributes_of(operation: Operation, found: Mapping[str, Operation]) -> Iterable[Attribute]:

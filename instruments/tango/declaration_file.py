@@ -16,7 +16,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -25,7 +24,19 @@ from pathlib import Path
 from typing import Any
 
 from ..devices import optional
-from .declaration import TAKEN, Attribute, Call, Command, Declaration, alike, attribute_of, label_of
+from .declaration import Attribute, Call, Command, Declaration, alike, attribute_of, label_of
+from .file_checks import (
+    argument,
+    check_different,
+    check_keys,
+    check_name,
+    number,
+    patterns,
+    section,
+    settings_of,
+    suggestion,
+    text_in,
+)
 from .values import named
 
 #: What a file may say, and what each attribute and each command may say in it.
@@ -45,6 +56,7 @@ ATTRIBUTE_KEYS = (
     "format",
 )
 TEXTS = ("label", "unit", "description", "format")
+NUMBERS = ("int", "float")
 COMMAND_KEYS = ("from", "arguments", "named", "description")
 
 
@@ -56,7 +68,10 @@ def read_file(path: str | Path) -> dict[str, Any]:
         OSError: it cannot be read.
     """
     path = Path(path)
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as problem:
+        raise ValueError(f"{path}: expected UTF-8: {problem}") from None
     if path.suffix == ".toml":
         toml = optional(
             "tomllib" if sys.version_info >= (3, 11) else "tomli",
@@ -75,6 +90,8 @@ def read_file(path: str | Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ValueError(f"{path}: expected keys and values, got {content!r}")
     check_keys(content, KEYS, str(path))
+    for key in ("device", "driver", "url", "state"):
+        text_in(content, key, str(path))
     return content
 
 
@@ -94,6 +111,10 @@ def apply(content: Mapping[str, Any], declaration: Declaration) -> Declaration:
     for name, wanted in section(content, "commands").items():
         editor.add_command(str(name), wanted)
     editor.trim(patterns(content, "keep"), patterns(content, "drop") or [])
+    check_different("attributes", editor.attributes)
+    check_different("commands", editor.commands)
+    if "device" in content:
+        check_name(str(content["device"]), "device")
     edited = replace(
         declaration,
         name=str(content.get("device", declaration.name)),
@@ -129,17 +150,22 @@ class Editor:
         settings = settings_of(wanted, ATTRIBUTE_KEYS, where)
         check_name(name, where)
         base = self._base_attribute(name, settings, where)
-        changes: dict[str, Any] = {key: str(settings[key]) for key in TEXTS if key in settings}
+        changes: dict[str, Any] = {key: text_in(settings, key, where) for key in TEXTS if key in settings}
         for key in ("minimum", "maximum"):
             if key in settings and base.write is None:
                 raise ValueError(f"{where}: {key} is for what can be written, and this is only read")
+            if key in settings and (base.type.element not in NUMBERS or base.type.is_list):
+                raise ValueError(f"{where}: {key} is for numbers, and this is {base.type}")
             if key in settings:
                 changes[key] = number(settings[key], f"{where}: {key}")
             elif base.write is None:
                 changes[key] = None
         if "label" not in changes and base.name != name:
             changes["label"] = label_of(name)
-        self.attributes[name] = replace(base, name=name, **changes)
+        made = replace(base, name=name, **changes)
+        if made.minimum is not None and made.maximum is not None and made.minimum >= made.maximum:
+            raise ValueError(f"{where}: expected minimum below maximum, got {made.minimum} and {made.maximum}")
+        self.attributes[name] = made
         self._added.add(name)
 
     def _base_attribute(self, name: str, settings: Mapping[str, Any], where: str) -> Attribute:
@@ -216,9 +242,14 @@ class Editor:
             by_name = {key: value for key, value in by_name.items() if key in names}  # some are of reading alone
         if unknown := [key for key in by_name if key not in names]:
             raise ValueError(f"{where}: {name} has no parameter {unknown[0]!r}{suggestion(unknown[0], names)}")
-        if len(arguments) > sum(not each.by_name for each in operation.parameters):
+        positional = [each for each in operation.parameters if not each.by_name]
+        if len(arguments) > len(positional):
             raise ValueError(f"{where}: {name} does not take {len(arguments)} arguments")
-        return Call(operation, tuple(arguments), by_name)
+        given = [argument(each, value, where) for each, value in zip(positional, arguments, strict=False)]
+        parameters = {each.name: each for each in operation.parameters}
+        return Call(
+            operation, tuple(given), {key: argument(parameters[key], value, where) for key, value in by_name.items()}
+        )
 
     def operation(self, name: str, where: str) -> Any:
         """Return an operation of the driver."""
@@ -231,67 +262,9 @@ class Editor:
         return known[name]
 
 
-def section(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """Return one of the sections of a file, empty if it is missing."""
-    found = content.get(key) or {}
-    if isinstance(found, list):
-        found = dict.fromkeys(map(str, found))
-    if not isinstance(found, Mapping):
-        raise ValueError(f"{key}: expected names and what they are, got {found!r}")
-    return found
-
-
-def settings_of(wanted: Any, known: Collection[str], where: str) -> dict[str, Any]:
-    """Return the settings of an attribute or a command; text stands for ``from``."""
-    settings = {} if wanted is None else {"from": wanted} if isinstance(wanted, str) else wanted
-    if not isinstance(settings, dict):
-        raise ValueError(f"{where}: expected a name or settings, got {wanted!r}")
-    check_keys(settings, known, where)
-    return settings
-
-
-def patterns(content: Mapping[str, Any], key: str) -> list[str] | None:
-    """Return the patterns of ``keep`` or ``drop``, None without them."""
-    found = content.get(key)
-    if found is None:
-        return None
-    if not isinstance(found, list):
-        raise ValueError(f"{key}: expected a list of names or patterns such as loop1_*, got {found!r}")
-    return [str(pattern) for pattern in found]
-
-
-def check_keys(settings: Mapping[str, Any], known: Collection[str], where: str) -> None:
-    """Refuse keys that mean nothing."""
-    for key in settings:
-        if key not in known:
-            raise ValueError(f"{where}: unknown key {key!r}: expected {', '.join(known)}")
-
-
-def check_name(name: str, where: str) -> None:
-    """Refuse what cannot be a name in Tango."""
-    if not name.isidentifier() or not name.isascii() or name.lower() in TAKEN:
-        raise ValueError(f"{where}: expected a name of letters, digits and underscores, none of {', '.join(TAKEN)}")
-
-
-def number(value: Any, where: str) -> float:
-    """Return a limit."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"{where}: expected a number, got {value!r}")
-    return value
-
-
 def matches(name: str, among: Collection[str]) -> bool:
     """Tell whether a name fits one of some patterns."""
     return any(fnmatchcase(name, pattern) for pattern in among)
-
-
-def suggestion(name: str, known: Collection[str]) -> str:
-    """Return what may have been meant, otherwise what there is."""
-    close = difflib.get_close_matches(name, known, 3, 0.6)
-    if close:
-        return f": did you mean {' or '.join(close)}?"
-    shown = sorted(known)[:40]
-    return f": there are {', '.join(shown)}{', ...' if len(known) > len(shown) else ''}"
 
 
 __all__ = ["apply", "read_file"]

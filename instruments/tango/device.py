@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from ..base import Driver
 from .declaration import Call, Declaration
+from .drivers import connect, disconnect
 from .failures import failure, text_of
 from .framework import (
     AttrQuality,
@@ -18,10 +18,11 @@ from .framework import (
     DevState,
     EventType,
     GreenMode,
+    Util,
     device_property,
-    get_executor,
 )
 from .readings import Readings, is_fresh, read_together
+from .threads import in_thread, wait_in_thread
 from .values import encode
 
 #: Seconds for which the state holds.
@@ -53,7 +54,8 @@ class DriverDevice(Device):
 
     green_mode = GreenMode.Asyncio
 
-    declaration: ClassVar[Declaration]
+    #: What the device offers: nothing, until `device_class` derives a class.
+    declaration: ClassVar[Declaration] = Declaration("DriverDevice", "", {}, {})
 
     url = device_property(dtype=str, default_value="", doc=URL)
     PollingPeriod = device_property(
@@ -116,11 +118,12 @@ class DriverDevice(Device):
         """Stop asking, and close the device's own connection."""
         polling, driver = self._polling, self._driver
         self._polling = self._driver = None
+        self._show(DevState.INIT, "The device is being initialised")
         if polling is not None:
             polling.cancel()
             await asyncio.wait([polling])
-        if driver is not None and driver.conn is not None and hasattr(driver.conn, "close"):
-            await driver.conn.close()
+        if driver is not None:
+            await disconnect(driver)
         await super().delete_device()
 
     async def dev_state(self) -> Any:
@@ -136,9 +139,10 @@ class DriverDevice(Device):
 
     def read_hardware(self, attr_list: Iterable[int]) -> None:
         """Read all attributes of a client's call together. Called in a thread of Tango's, which waits."""
+        refuse_at_shutdown()
         attributes = self.get_device_attr()
         names = [attributes.get_attr_by_ind(index).get_name() for index in attr_list]
-        wanted = [name for name in names if name in self.declaration.attributes]
+        wanted = [name for name in names if name in self.declaration.attributes and not self._readings.is_valid(name)]
         if wanted:
             wait_in_thread(self._loop, self._refresh(wanted))
 
@@ -159,8 +163,6 @@ class DriverDevice(Device):
             return
         wanted = [name for name in names if not self._readings.is_valid(name)]
         calls = {name: self.declaration.attributes[name].read for name in wanted}
-        if names and not calls:
-            return
         companions = self.companions(calls)
         calls |= companions
         if self.declaration.state is not None:
@@ -168,7 +170,8 @@ class DriverDevice(Device):
         began = time.monotonic()
         outcomes = await read_together(driver, calls)
         if self._driver is not driver:
-            return  # initialised anew meanwhile
+            await self._refresh(names)  # initialised anew meanwhile
+            return
         await self.met({name: outcomes.pop(name) for name in companions})
         await self._conclude(driver, outcomes, began)
 
@@ -251,7 +254,11 @@ class DriverDevice(Device):
         type = call.parameters[0].type
         assert type is not None
         assert type.decode is not None
-        result = await self.call(call, type.decode(value))
+        try:
+            wanted = type.decode(value)
+        except ValueError as error:
+            raise failure("ValueError", f"{name}: {text_of(error)}", name) from error
+        result = await self.call(call, wanted)
         if result is not None and call == declared.read:
             self._readings.note(name, result, time.monotonic())  # a member, which reads back what it has set
 
@@ -265,7 +272,12 @@ class DriverDevice(Device):
         result = await self.call(order.call, *arguments, **named)
         if result is None and order.output.element in ("bool", "int") and not order.output.is_list:
             raise failure("NoValue", f"{name}: there is no value at this time", name)
-        return encode(order.output, result)
+        try:
+            return encode(order.output, result)
+        except Exception as error:
+            raise failure(
+                type(error).__name__, f"{name}: expected {order.output}, got {result!r}: {text_of(error)}", name
+            ) from error
 
     async def call(self, call: Call, *arguments: Any, **named: Any) -> Any:
         """Call the driver for a client, and return what it gives.
@@ -275,12 +287,14 @@ class DriverDevice(Device):
         """
         driver = self._driver
         origin = call.operation.name
+        refuse_at_shutdown()
         if driver is None:
             raise failure("NotInitialized", self.get_status(), origin)
         try:
             result = await call(driver, *arguments, **named)
         except OSError as error:
-            self._lose(error)
+            if self._driver is driver:  # otherwise it has been closed, as the device was initialised anew
+                self._lose(error)
             raise failure(type(error).__name__, text_of(error), origin) from error
         except Exception as error:
             raise failure(type(error).__name__, text_of(error), origin) from error
@@ -288,22 +302,23 @@ class DriverDevice(Device):
             self._state_at = None
             self._readings.change()
             self._wake.set()
-        self._failed_at = None
-        if self.declaration.state is None:
-            await self._in_touch(driver)
+        if self._driver is driver:
+            self._failed_at = None
+            if self.declaration.state is None:
+                await self._in_touch(driver)
         return result
 
     # Events
 
     async def _poll(self, driver: Driver) -> None:
         """Look over and over at what clients want events of, and push them; find out when a lost instrument is back."""
-        while True:
+        while self._driver is driver:
             try:
                 wanted = self._subscribed()
                 names = [name for name in wanted if name in self.declaration.attributes]
+                if self.declaration.state is None and all(map(self._readings.is_valid, names)):
+                    await self._try_contact(driver)  # nothing is going to be asked
                 await self._refresh(names)
-                if self.declaration.state is None and not names:
-                    await self._try_contact(driver)
                 if wanted:
                     await in_thread(self._push, wanted)
             except Exception as error:
@@ -354,40 +369,11 @@ class DriverDevice(Device):
             return (error,)
 
 
-async def in_thread(function: Callable[..., object], *arguments: Any) -> None:
-    """Call a function in a thread of Tango's: in that of the loop it might wait for a client's, which waits for it."""
-    await get_executor(GreenMode.Asyncio).delegate(function, *arguments)
-
-
-def wait_in_thread(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None]) -> None:
-    """Wait in a thread for a coroutine that runs in a loop: with fewer turns of the loop than by way of a future, which
-    clients feel in every reading."""
-    done = threading.Lock()
-    done.acquire()
-    failures: list[BaseException] = []
-
-    async def run() -> None:
-        try:
-            await coroutine
-        except BaseException as error:
-            failures.append(error)
-        finally:
-            done.release()
-
-    held: list[asyncio.Task[None]] = []  # by this frame: the loop itself does not hold on to a task
-    loop.call_soon_threadsafe(lambda: held.append(loop.create_task(run())))
-    done.acquire()
-    if failures:
-        raise failures[0]
-
-
-async def connect(driver: Any) -> None:
-    """Connect, unless that has been done; what has no connection of its own needs none."""
-    target = getattr(driver, "pipe", driver)
-    if hasattr(target, "connect"):
-        await target.connect()
-    elif driver.conn is not None and hasattr(driver.conn, "open") and not driver.conn.connected():
-        await driver.conn.open()
+def refuse_at_shutdown() -> None:
+    """Refuse a request when the server is shutting down, which it does as soon as no request is being answered:
+    never, if clients keep asking something that takes its time."""
+    if Util.instance().is_svr_shutting_down():
+        raise failure("ShuttingDown", "the device server is shutting down", "DriverDevice")
 
 
 def check_period(name: str, seconds: float, least: float = 0.0) -> None:
@@ -396,4 +382,4 @@ def check_period(name: str, seconds: float, least: float = 0.0) -> None:
         raise ValueError(f"{name}: expected {least:g} seconds or more, got {seconds!r}")
 
 
-__all__ = ["URL", "DriverDevice", "in_thread"]
+__all__ = ["URL", "DriverDevice"]

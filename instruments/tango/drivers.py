@@ -123,4 +123,33 @@ def prototype(cls: type[Driver], url: str) -> Driver | type[Driver]:
         return cls  # the constructor wants more, which properties give
 
 
-__all__ = ["KNOWN", "Nowhere", "check_url", "connected_to", "driver_class", "options_of", "prototype", "stream"]
+async def connect(driver: Any) -> None:
+    """Connect, unless that has been done; what has no connection of its own needs none."""
+    target = getattr(driver, "pipe", driver)
+    if hasattr(target, "connect"):
+        await target.connect()
+    elif driver.conn is not None and hasattr(driver.conn, "open") and not driver.conn.connected():
+        await driver.conn.open()
+
+
+async def disconnect(driver: Any) -> None:
+    """Close the connection of a driver."""
+    target = getattr(driver, "pipe", driver)
+    if hasattr(target, "disconnect"):
+        await target.disconnect()
+    elif driver.conn is not None and hasattr(driver.conn, "close"):
+        await driver.conn.close()
+
+
+__all__ = [
+    "KNOWN",
+    "Nowhere",
+    "check_url",
+    "connect",
+    "connected_to",
+    "disconnect",
+    "driver_class",
+    "options_of",
+    "prototype",
+    "stream",
+]

@@ -20,6 +20,7 @@ Device: Any = _server.Device
 EventType: Any = _tango.EventType
 Except: Any = _tango.Except
 GreenMode: Any = _tango.GreenMode
+Util: Any = _tango.Util
 attribute: Any = _server.attribute
 command: Any = _server.command
 device_property: Any = _server.device_property
@@ -38,6 +39,7 @@ __all__ = [
     "EventType",
     "Except",
     "GreenMode",
+    "Util",
     "attribute",
     "command",
     "device_property",

@@ -61,7 +61,7 @@ class Readings:
         if error is None and outcome is not None:
             try:
                 value = encode(self._attributes[name].type, outcome)
-            except (TypeError, ValueError) as problem:
+            except Exception as problem:  # whatever a driver gives is no reason for other attributes to fail
                 error = problem
         self._known[name] = Reading(value, error, time.time(), asked_at)
 
@@ -74,9 +74,9 @@ class Readings:
         return asked_at < self._changed_at
 
     def is_valid(self, name: str) -> bool:
-        """Tell whether a reading can be given again: it is young, and nothing has been changed since."""
+        """Tell whether a reading can be given again: it is young and good, and nothing has been changed since."""
         reading = self._known.get(name)
-        if reading is None or self.is_outdated(reading.asked_at):
+        if reading is None or reading.error is not None or self.is_outdated(reading.asked_at):
             return False
         return is_fresh(reading.asked_at, self._validity)
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from ..base import Driver
 from .classes import device_class
-from .declaration import Declaration, declare, describe
+from .declaration import DRIVER, Declaration, declare, describe
 from .declaration_file import apply, read_file
 from .device import URL, DriverDevice
 from .drivers import KNOWN, check_url, connected_to, driver_class, options_of, prototype
@@ -47,14 +47,14 @@ def devices_of(
     cls = driver_class(driver) if isinstance(driver, str) else driver
     content = read_file(declaration) if isinstance(declaration, (str, Path)) else declaration or {}
     offered = apply(content, offer(cls, url))
-    options = [each for each in options_of(cls) if not hasattr(DriverDevice, each.name)]
+    options = {property_name(each): each for each in options_of(cls)}
 
     def make_driver(self: Any) -> Driver:
-        given = {each.name: getattr(self, each.name) for each in options}
-        values = {each.name: decode(each, given[each.name]) for each in options if given[each.name] is not None}
+        given = {name: getattr(self, name) for name in options}
+        values = {each.name: decode(each, given[name]) for name, each in options.items() if given[name] is not None}
         return connected_to(cls, self.url, values)
 
-    properties = {each.name: property_of(each) for each in options}
+    properties = {name: property_of(each) for name, each in options.items()}
     properties["url"] = device_property(dtype=str, default_value=url, doc=URL)
     return device_class(offered, make_driver=make_driver, **properties)
 
@@ -66,7 +66,12 @@ def offer(cls: type[Driver], url: str = "") -> Declaration:
         cls: of the driver.
         url: where an instrument is, which is not connected to.
     """
-    return declare(prototype(cls, url), dir(DriverDevice))
+    return declare(prototype(cls, url), {*dir(DriverDevice), *map(property_name, options_of(cls))})
+
+
+def property_name(parameter: Parameter) -> str:
+    """Return what the device property for a parameter of a driver's constructor is called."""
+    return DRIVER + parameter.name if hasattr(DriverDevice, parameter.name) else parameter.name
 
 
 def property_of(parameter: Parameter) -> Any:
@@ -80,7 +85,10 @@ def decode(parameter: Parameter, value: Any) -> Any:
     """Return what a property says, as the driver takes it."""
     assert parameter.type is not None
     assert parameter.type.decode is not None
-    return parameter.type.decode(value)
+    try:
+        return parameter.type.decode(value)
+    except ValueError as problem:
+        raise ValueError(f"{parameter.name}: {problem}") from None
 
 
 def serve(

@@ -8,6 +8,7 @@ import datetime
 import enum
 import json
 import math
+import numbers
 import sys
 import types
 from collections.abc import Callable, Iterable
@@ -38,12 +39,14 @@ class ValueType:
         is_list: whether they are lists.
         encode: makes Tango's value of the driver's.
         decode: makes the driver's value of Tango's; None if drivers are given no such values.
+        choices: the texts that are allowed; empty if all are.
     """
 
     element: Element
     is_list: bool = False
     encode: Callable[[Any], Any] = same
     decode: Callable[[Any], Any] | None = same
+    choices: tuple[str, ...] = ()
 
     @property
     def nothing(self) -> Any:
@@ -51,6 +54,8 @@ class ValueType:
         return [] if self.is_list else NOTHING[self.element]
 
     def __str__(self) -> str:
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
         return f"list of {self.element}" if self.is_list else self.element
 
 
@@ -69,13 +74,26 @@ def whole(value: Any) -> int:
     number = int(value, 0) if isinstance(value, str) else int(value)
     if not isinstance(value, str) and number != value:
         raise ValueError(f"expected a whole number, got {value!r}")
+    if not -(2**63) <= number < 2**63:
+        raise ValueError(f"expected a number of 64 bits, got {value!r}")
     return number
+
+
+def text(value: Any) -> str:
+    """Return a text, if Tango has the characters: those of Latin-1 without NUL, at which its text ends."""
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        raise TypeError(f"expected text, got {value!r}")
+    result = str(value)
+    strange = next((each for each in result if each > "\xff" or each == "\0"), None)
+    if strange is not None:
+        raise ValueError(f"Tango's text has no {strange!a}, which is in {result!a}")
+    return result
 
 
 BOOL = ValueType("bool", encode=truth, decode=truth)
 INT = ValueType("int", encode=whole, decode=whole)
 FLOAT = ValueType("float", encode=float, decode=float)
-STR = ValueType("str", encode=str, decode=str)
+STR = ValueType("str", encode=text, decode=str)
 BYTES = ValueType("bytes", encode=bytes, decode=bytes)
 NONE = ValueType("none", decode=None)
 
@@ -104,12 +122,16 @@ def to_json(value: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Return what JSON writes for a value: records and dictionaries are objects, collections lists, bytes hexadecimal
-    digits, dates and times ISO 8601 text, members of enumerations their names."""
+    """Return what JSON writes for a value: NaN is null, records and dictionaries are objects, collections lists, bytes
+    hexadecimal digits, dates and times ISO 8601 text, members of enumerations their names."""
     if isinstance(value, enum.Enum):
         return value.name
-    if value is None or isinstance(value, (bool, int, float, str)):
+    if value is None or isinstance(value, (bool, str)):
         return value
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return None if math.isnan(value) else float(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     names = getattr(value, "_fields", None)
@@ -165,7 +187,25 @@ def enumeration(kind: type[enum.Enum]) -> ValueType:
         except KeyError:
             raise ValueError(f"{text!r} is not allowed: expected one of {', '.join(kind.__members__)}") from None
 
-    return ValueType("str", encode=lambda value: value.name, decode=decode)
+    return ValueType("str", encode=lambda value: value.name, decode=decode, choices=tuple(kind.__members__))
+
+
+def one_of(values: tuple[Any, ...]) -> ValueType | None:
+    """Return the type of those values alone; None if Tango has no words for them."""
+    given = [value for value in values if value is not None]
+    kinds = {type(value) for value in given}
+    base = SCALARS.get(kinds.pop()) if len(kinds) == 1 else None
+    if base is None or base.decode is None:
+        return None
+    convert, choices = base.decode, tuple(map(str, given))
+
+    def decode(value: Any) -> Any:
+        result = convert(value)
+        if result not in given:
+            raise ValueError(f"{value!r} is not allowed: expected one of {', '.join(choices)}")
+        return result
+
+    return dataclasses.replace(base, decode=decode, choices=choices)
 
 
 def is_record(kind: Any) -> bool:
@@ -199,7 +239,7 @@ def type_of(annotation: Any) -> ValueType | None:
     if origin is Annotated:
         return type_of(arguments[0])
     if origin is Literal:
-        return type_of(type(arguments[0]))
+        return one_of(arguments)
     if origin in (Union, types.UnionType):
         found = [type_of(argument) for argument in arguments if argument is not types.NoneType]
         return next((each for each in found if each is not None), None)

@@ -119,6 +119,38 @@ def test_a_modbus_device_is_a_device(client: Client, serve: Serve, bench: Bench,
     assert client.state("any/modbus/1")[0] == "ON"
 
 
+def test_a_driver_that_connects_by_itself_is_disconnected_by_init(client: Client, serve: Serve) -> None:
+    open_at: dict[int, int] = {}
+
+    class Silent(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            port: int = self.request.getsockname()[1]
+            open_at[port] = open_at.get(port, 0) + 1
+            while self.request.recv(100):
+                pass
+            open_at[port] -= 1
+
+    with (
+        socketserver.ThreadingTCPServer(("127.0.0.1", 0), Silent) as before,
+        socketserver.ThreadingTCPServer(("127.0.0.1", 0), Silent) as after,
+    ):
+        for server in (before, after):
+            threading.Thread(target=server.serve_forever, args=(0.05,)).start()
+        old, new = before.server_address[1], after.server_address[1]
+        process = serve(
+            *("sockio-tango", "--driver", "modbus", "--device", "any/moving/1"),
+            *("--url", f"modbus::tcp::127.0.0.1:{old}::1", "moving"),
+        )
+        eventually(lambda: open_at.get(old) == 1)
+        client.put("any/moving/1", url=[f"modbus::tcp::127.0.0.1:{new}::1"])
+        client.command("any/moving/1", "Init")
+        eventually(lambda: open_at.get(new) == 1)
+        eventually(lambda: open_at[old] == 0, lambda: open_at)
+        process.kill()
+        for server in (before, after):
+            server.shutdown()
+
+
 @pytest.fixture
 def supply() -> Iterator[int]:
     """The port of an instrument that understands `own_driver.Supply`."""

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from instruments.tango.cryocon import main as cryocon_main
+from instruments.tango.cryocon import with_port
 from instruments.tango.server import main
 from tests.tango.conftest import ROOT, Process, free_port
 
@@ -49,6 +51,26 @@ def test_what_cannot_be_served_says_what_can(
     printed = capsys.readouterr().err
     assert printed.startswith("sockio-tango: ")
     assert says in printed
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("tcp://cryo.lab", "tcp://cryo.lab:5000"),
+        ("tcp://[::1]?timeout=2", "tcp://[::1]:5000?timeout=2"),
+        ("tcp://cryo.lab:5001", "tcp://cryo.lab:5001"),
+        ("serial:///dev/ttyS0", "serial:///dev/ttyS0"),
+        ("", ""),
+    ],
+)
+def test_the_port_of_controllers_need_not_be_said(url: str, expected: str) -> None:
+    assert with_port(url) == expected
+
+
+def test_a_host_alone_will_do_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cryocon_main(["--url", "tcp://cryo.lab"])
+    assert "the name of the instance is missing" in capsys.readouterr().err
 
 
 def test_a_database_that_is_not_there_is_told(tmp_path: Path, environment: dict[str, str]) -> None:

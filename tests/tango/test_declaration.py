@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
 
+from instruments.base import Driver
 from instruments.can import CanBus, GctCanBus
 from instruments.cryocon import CryoCon
 from instruments.metadata import quantity_of
@@ -16,7 +18,8 @@ from instruments.scpi import Instrument
 from instruments.tango.declaration import Declaration, declare, describe
 from instruments.tango.declaration_file import apply, read_file
 from instruments.tango.drivers import Nowhere, driver_class, options_of
-from instruments.tango.values import encode, named, parse, type_of
+from instruments.tango.server import devices_of, offer
+from instruments.tango.values import JSON, encode, named, parse, type_of
 from tests.tango.own_driver import Limits, Mode, Supply
 
 
@@ -61,11 +64,12 @@ def test_types_units_limits_and_texts_come_from_the_driver(offered: Declaration)
         (int | None, "int"),
         (bool | str | None, "bool"),
         (Annotated[float, "V"], "float"),
-        (Literal["a", "b"], "str"),
+        (Literal["a", "b"], "one of a, b"),
+        (Literal[1, 2] | None, "one of 1, 2"),
         (list[float], "list of float"),
         (tuple[int, ...], "list of int"),
         (bytes | bytearray, "bytes"),
-        (Mode, "str"),
+        (Mode, "one of FAST, SLOW"),
         (datetime.date, "str"),
         (Limits, "str"),
         (list[Limits], "list of str"),
@@ -77,7 +81,7 @@ def test_annotations_stand_for_types(annotation: Any, expected: str) -> None:
     assert str(type_of(annotation)) == expected
 
 
-@pytest.mark.parametrize("annotation", [object, Supply, list[list[float]], list[bytes], set])
+@pytest.mark.parametrize("annotation", [object, Supply, list[list[float]], list[bytes], set, Literal[1, "a"]])
 def test_what_tango_has_no_words_for_is_nothing(annotation: Any) -> None:
     assert type_of(annotation) is None
 
@@ -125,7 +129,23 @@ def test_what_instruments_say_is_read_as_what_it_means(type: str, given: Any, va
     assert encode(named(type), [given]) == value  # one register, one coil
 
 
-@pytest.mark.parametrize(("type", "given"), [("bool", "ERR"), ("int", 2.5), ("int", "2.5"), ("float", "many")])
+@pytest.mark.parametrize("value", ["a\0b", "50 Ω", b"raw"])
+def test_text_that_tango_would_spoil_is_refused(value: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="text"):
+        encode(named("str"), value)
+    assert encode(named("str"), "50 µ °C") == "50 µ °C"
+
+
+def test_numbers_of_numpy_are_numbers_in_json() -> None:
+    numpy = pytest.importorskip("numpy")
+    found = json.loads(encode(JSON, {"a": numpy.arange(2), "b": numpy.float32(1.5), "c": float("nan")}))
+    assert found == {"a": [0, 1], "b": 1.5, "c": None}
+
+
+@pytest.mark.parametrize(
+    ("type", "given"),
+    [("bool", "ERR"), ("int", 2.5), ("int", "2.5"), ("int", 2**63), ("float", "many")],
+)
 def test_what_is_no_value_of_its_type_is_refused(type: str, given: Any) -> None:
     with pytest.raises(ValueError, match=repr(given)):
         encode(named(type), given)
@@ -254,6 +274,17 @@ def test_registers_become_attributes_by_a_file() -> None:
         ({"attributes": {"x": {"read": "state", "write": "set_names"}}}, "set_names takes list of str"),
         ({"attributes": {"x": {"read": "limits", "arguments": [1], "named": {"y": 1}}}}, "no parameter 'y'"),
         ({"attributes": {"x": {"read": "limits", "arguments": [1, 2]}}}, "does not take 2 arguments"),
+        (
+            {"attributes": {"x": {"read": "limits", "arguments": ["two"]}}},
+            "attribute x: output: expected int, got 'two'",
+        ),
+        ({"commands": {"x": {"from": "set_mode", "arguments": ["WARP"]}}}, "mode: .*expected one of FAST, SLOW"),
+        ({"attributes": {"fan_voltage": {"minimum": 31}}}, "expected minimum below maximum, got 31 and 30"),
+        ({"attributes": {"mode": {"minimum": 3}}}, "minimum is for numbers, and this is one of FAST, SLOW"),
+        ({"attributes": {"x": {"from": "mode", "label": None}}}, "attribute x: label: expected text, got None"),
+        ({"attributes": {"Mode": "temperature"}}, "cannot tell Mode from mode"),
+        ({"commands": {"on": {}, True: {}}}, "commands: expected a name, got True: YAML wants quotes"),
+        ({"device": "my supply"}, "device: expected a name of letters"),
         ({"attributes": 3}, "attributes: expected names"),
         ({"commands": {"x": "trace"}}, "to is nothing that a client can give"),
         ({"keep": ["nothing*"]}, "nothing is called 'nothing\\*'"),
@@ -264,6 +295,49 @@ def test_registers_become_attributes_by_a_file() -> None:
 def test_what_a_file_gets_wrong_is_told(offered: Declaration, content: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         apply(content, offered)
+
+
+def test_arguments_in_a_file_are_of_the_types_that_the_driver_takes(offered: Declaration) -> None:
+    edited = apply({"commands": {"hurry": {"from": "set_mode", "arguments": ["FAST"]}}}, offered)
+    assert edited.commands["hurry"].call.arguments == (Mode.FAST,)
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "binary.yml"
+    path.write_bytes(b"device: \xff")
+    with pytest.raises(ValueError, match=r"binary\.yml: expected UTF-8"):
+        read_file(path)
+
+
+class Shouting(Driver):
+    """Names that Tango has itself, or cannot tell apart."""
+
+    def __init__(self, conn: object, volume: int = 1, declaration: str = "") -> None:
+        super().__init__(conn)
+
+    async def echo(self, text: str) -> str:
+        return text
+
+    async def ECHO(self, text: str) -> str:
+        return text.upper()
+
+    async def State(self) -> str:
+        return ""
+
+    async def declaration(self) -> str:
+        return ""
+
+    async def volume(self, by: int) -> int:
+        return by
+
+
+def test_names_that_are_the_same_to_tango_do_not_answer_for_each_other() -> None:
+    offered = offer(Shouting)
+    assert list(offered.commands) == ["echo", "driver_State", "driver_declaration", "driver_volume"]
+    assert offered.left_out == {"ECHO": "clients cannot tell it from echo"}
+    cls = devices_of(Shouting)
+    assert cls.declaration.name == "Shouting"
+    assert {"volume", "driver_declaration"} <= set(vars(cls))
 
 
 def test_files_are_yaml_or_toml(tmp_path: Path) -> None:
@@ -280,6 +354,7 @@ def test_files_are_yaml_or_toml(tmp_path: Path) -> None:
         ("a.yml", "device: [", "a.yml: "),
         ("a.yml", "- 1", "expected keys and values"),
         ("a.yml", "devise: x", "unknown key 'devise': expected device, driver"),
+        ("a.yml", "device: 3", "a.yml: device: expected text, got 3"),
         ("a.toml", "device", "a.toml: "),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 
 from tests.instruments.conftest import Bench
 from tests.tango.clients import Client, Reading, Refused
-from tests.tango.conftest import Process, eventually
+from tests.tango.conftest import PATIENCE, Process, eventually
 from tests.tango.recorder import Recorder
 
 
@@ -96,6 +96,62 @@ def test_an_instrument_that_is_there_later_is_found(client: Client, device: str,
     eventually(lambda: client.state(device)[0] == "FAULT")
     bench.restart()
     eventually(lambda: client.state(device)[0] == "OFF")
+
+
+def test_a_lost_instrument_is_found_again_however_long_its_readings_hold(
+    client: Client, device: str, recorder: Recorder
+) -> None:
+    client.put(device, PollingPeriod=["3600"], ReadValidityPeriod=["3600"])
+    client.command(device, "Init")
+    eventually(lambda: client.state(device)[0] == "OFF")
+    recorder.replies["INPUT A:TEMP"] = b""  # nothing comes
+    assert qualities(client.read(device, "channelA")) == ["ATTR_INVALID"]
+    assert client.state(device)[0] == "FAULT"
+    recorder.replies.clear()
+    eventually(lambda: qualities(client.read(device, "channelA")) == ["ATTR_VALID"])
+    assert client.state(device)[0] == "OFF"
+
+
+def test_the_state_is_polled_though_readings_hold(client: Client, device: str, recorder: Recorder) -> None:
+    client.put(device, ReadValidityPeriod=["3600"])
+    client.command(device, "Init")
+    eventually(lambda: client.state(device)[0] == "OFF")
+    client.subscribe(device, "loop4rate")
+    client.subscribe(device, "State")
+    recorder.device.answer(b":CONTROL\n")  # by hand, at the front panel
+    eventually(lambda: client.events(device, "State")[-1][0] == "ON")
+
+
+def test_a_server_ends_though_clients_keep_reading(
+    client: Client, serve: Callable[..., Process], recorder: Recorder
+) -> None:
+    device = "test/ending/1"
+    server = serve("CryoCon", "--device", device, "--url", recorder.url, "ending")
+    eventually(lambda: client.state(device)[0] == "OFF")
+    client.subscribe(device, "channelA")
+    ended = threading.Event()
+
+    def read() -> None:
+        while not ended.is_set():
+            try:
+                client.read(device, "loop1setpoint")
+            except Refused:
+                pass  # it has ended
+
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        asked = len(recorder.lines)
+        eventually(lambda: len(recorder.lines) > asked + 5)
+        server.process.terminate()
+        assert server.process.wait(PATIENCE) in (0, -signal.SIGTERM)
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+    assert server.printed() == "Ready to accept request\n"
+    eventually(lambda: recorder.open == 0)
 
 
 def test_a_killed_server_is_there_again_by_its_name(

@@ -117,6 +117,17 @@ def test_a_reading_holds_until_something_is_changed() -> None:
     assert readings.is_valid("temperature")
 
 
+@pytest.mark.parametrize(("name", "given"), [("serial_number", float("inf")), ("mode", "SLOW"), ("temperature", [])])
+def test_what_a_driver_should_not_give_is_an_error_of_that_attribute_alone(name: str, given: object) -> None:
+    readings = Readings(declare(Supply(Nowhere())).attributes, 3600)
+    readings.note(name, given, time.monotonic())
+    reading = readings.of(name)
+    assert reading is not None
+    assert reading.value is None
+    assert reading.error is not None
+    assert not readings.is_valid(name)
+
+
 def test_what_is_not_of_its_type_is_an_error() -> None:
     readings = Readings(declare(Supply(Nowhere())).attributes, 0)
     readings.note("serial_number", 2.5, 0.0)
