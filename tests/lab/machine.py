@@ -23,9 +23,6 @@ CACHE = Path(os.environ.get("SOCKIO_LAB_CACHE", Path(tempfile.gettempdir()) / "s
 
 GUEST = Path(__file__).with_name("guest")
 
-#: The exit status where there can be no machine.
-UNAVAILABLE = 77
-
 KERNEL_OPTIONS = "console=ttyS0 panic=-1 mitigations=off tsc=reliable no_timer_check random.trust_cpu=on loglevel=4"
 
 
@@ -121,9 +118,6 @@ def _copy(number: int, file: BinaryIO) -> None:
 
 if __name__ == "__main__":
     try:
-        sys.exit(run(sys.argv[1:], 1100, sys.stdout.buffer, sys.stderr.buffer))
-    except Unavailable as error:
-        print(f"no lab: {error}", file=sys.stderr)
-        sys.exit(UNAVAILABLE)
-    except Failed as error:
+        sys.exit(run(sys.argv[1:], 900, sys.stdout.buffer, sys.stderr.buffer))
+    except (Unavailable, Failed) as error:
         sys.exit(f"lab: {error}")
