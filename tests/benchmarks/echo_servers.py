@@ -6,6 +6,7 @@ Run as a module of its own, with the name of one. It prints the port.
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import threading
 
@@ -70,6 +71,7 @@ async def chat() -> None:
 SERVERS = {"limit": limit, "asyncio streams": asyncio_streams, "sockio": sockio, "chat": chat}
 
 if __name__ == "__main__":
+    logging.disable(logging.WARNING)  # clients that are gone when a measurement ends are no news
     threading.Thread(target=end_with_parent, daemon=True).start()
     allow_open_files(2 * MOST_CLIENTS)
     asyncio.run(SERVERS[sys.argv[1]]())
