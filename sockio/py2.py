@@ -958,6 +958,10 @@ class Transport(object):
         be awaited. When either raises, any part of the data may have gone.
         """
 
+    def descriptor(self):
+        """Return what the bytes come from and go to in the end; None where that is no descriptor."""
+        return None
+
     def send_now(self, data):
         """Hand to the operating system what it takes of *data* without waiting; return how many bytes."""
         return 0
@@ -1410,6 +1414,9 @@ class BlockingTransport(Transport):
             raise ConnectionAbortedError("closed")
         if not ready:
             raise DeadlineExpired
+
+    def descriptor(self):
+        return self._descriptor
 
     def receive_now(self):
         # Not the poll object that another thread, which reads, may be waiting with.

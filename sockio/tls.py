@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from .runtimes.base import HungUp, Runtime
+    from .runtimes.descriptor import Descriptor
 
     Result = TypeVar("Result")
 
@@ -208,6 +209,9 @@ class TLSTransport(Transport):
     def _write(self, data: memoryview) -> None:
         # Into memory, so all of it is taken at once.
         self._tls.write(data)
+
+    def descriptor(self) -> Descriptor | None:
+        return self._transport.descriptor()
 
     def receive_now(self) -> bytes | None:
         with self._inside:

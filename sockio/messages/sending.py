@@ -9,7 +9,7 @@ from .attending import PIECE, Attending
 from .events import BIG, MessageRefusedError
 from .outgoing import Outgoing, Pending
 from .receiving import Call
-from .wire import descriptor_of, is_writable
+from .wire import is_writable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ class Sending(Attending):
         """Wait until something can be written: what has not begun in time need not cost the connection."""
         if deadline is None or is_writable(link):
             return
-        descriptor = descriptor_of(link)
+        descriptor = link.transport.descriptor()
         assert descriptor is not None
         try:
             await self.stream.runtime.wait_writable(descriptor, deadline)

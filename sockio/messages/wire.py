@@ -8,29 +8,18 @@ from ..runtimes.descriptor import WRITABLE, Poller, SocketDescriptor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from ..link import Link
-    from ..runtimes.descriptor import Descriptor
-
-
-def descriptor_of(link: Link) -> Descriptor | None:
-    """Return what a link reads from and writes to in the end, be it through TLS."""
-    transport: Any = link.transport
-    while hasattr(transport, "_transport"):
-        transport = transport._transport
-    return getattr(transport, "_descriptor", None)
 
 
 def is_writable(link: Link) -> bool:
     """Tell whether a few bytes can be written without waiting; also if it cannot be known."""
-    descriptor = descriptor_of(link)
+    descriptor = link.transport.descriptor()
     return descriptor is None or link.closed or bool(Poller(descriptor.number, WRITABLE).wait(0))
 
 
 def socket_of(link: Link) -> socket.socket | None:
     """Return the socket of a link that has one."""
-    descriptor = descriptor_of(link)
+    descriptor = link.transport.descriptor()
     return descriptor.socket if isinstance(descriptor, SocketDescriptor) else None
 
 

@@ -308,6 +308,9 @@ class AsyncioTransport(Transport):
         except BlockingIOError:
             return 0
 
+    def descriptor(self) -> Descriptor:
+        return self._descriptor
+
     def receive_now(self) -> bytes | None:
         if self._chunks:
             return self._take_chunk()

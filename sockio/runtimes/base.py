@@ -78,6 +78,10 @@ class Transport(ABC):
         be awaited. When either raises, any part of the data may have gone.
         """
 
+    def descriptor(self) -> Descriptor | None:
+        """Return what the bytes come from and go to in the end; None where that is no descriptor."""
+        return None
+
     def send_now(self, data: bytes | bytearray | memoryview) -> int:
         """Hand to the operating system what it takes of *data* without waiting; return how many bytes."""
         return 0

@@ -131,6 +131,9 @@ class BlockingTransport(Transport):
         if not ready:
             raise DeadlineExpired
 
+    def descriptor(self) -> Descriptor:
+        return self._descriptor
+
     def receive_now(self) -> bytes | None:
         # Not the poll object that another thread, which reads, may be waiting with.
         if not Poller(self._descriptor.number, READABLE | CLOSED_BY_PEER).wait(0):

@@ -107,6 +107,9 @@ class TrioTransport(Transport):
         except BlockingIOError:
             return 0
 
+    def descriptor(self) -> Descriptor:
+        return self._descriptor
+
     def receive_now(self) -> bytes | None:
         if not self._poller.wait(0):
             return None

@@ -6,8 +6,9 @@ import asyncio
 import ctypes
 import logging
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..runtimes.descriptor import SocketDescriptor
 from ..stream import Stream
 from .constants import CLOSE_TIMEOUT, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES, KEEPALIVE_TIME
 
@@ -110,7 +111,6 @@ def _socket(writer: Writer) -> socket.socket:
     link = writer._link
     if link is None or link.closed:
         raise ConnectionError(f"{writer}: not connected")
-    transport: Any = link.transport
-    transport = getattr(transport, "_transport", transport)  # what TLS goes over
-    found: socket.socket = transport._descriptor.socket
-    return found
+    descriptor = link.transport.descriptor()
+    assert isinstance(descriptor, SocketDescriptor)  # what streams over TCP have
+    return descriptor.socket
