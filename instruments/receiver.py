@@ -8,11 +8,10 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from sockio.buffer import Buffer
+from sockio.condition import Condition
 from sockio.errors import LimitError, ProtocolError
 from sockio.framing import Need
 from sockio.retry import Retry
-
-from .condition import Condition
 
 if TYPE_CHECKING:
     from sockio.framing import Framing

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sockio.runtimes.base import Runtime, Waiter
+    from collections.abc import Callable
+
+    from .runtimes.base import Runtime, Waiter
 
 
 class Condition:

@@ -13,9 +13,11 @@ import weakref
 from .checks import check_count, check_eol
 from .client_stream import ClientStream
 from .common import DEFAULT_LIMIT, DFT_KEEP_ALIVE
+from .condition import Condition
 from .deadline import check_timeout
 from .errors import LimitError
 from .resource import UnixAddress
+from .resource.hosts import write_host
 from .runtimes.binding import bind
 from .runtimes.listeners import BACKLOG, accept, listen_everywhere, listen_unix
 from .runtimes.sockets import set_options
@@ -37,13 +39,9 @@ if TYPE_CHECKING:
 
     Client = TypeVar("Client")
 else:
+    from .generic import Generic
+
     Client = None
-
-    class Generic:
-        """Stands in for `typing.Generic`, which is slow to import."""
-
-        def __class_getitem__(cls, item):
-            return cls
 
 
 #: Seconds until the next attempt when a client could not be accepted.
@@ -149,11 +147,15 @@ class Server(Serving, Generic[Client]):
         return f"<{type(self).__module__}.{type(self).__name__} {self.resource}, {state}>"
 
     @property
+    def _scheme(self) -> str:
+        return "tcp" if self.ssl is None else "tls"
+
+    @property
     def resource(self) -> str:
         """Where it listens, as a URL."""
         if self.path is not None:
             return str(UnixAddress(self.path))
-        return _url("tcp" if self.ssl is None else "tls", self.host or "0.0.0.0", self.port)
+        return f"{self._scheme}://{write_host(self.host or '0.0.0.0', self.port)}"
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
@@ -231,7 +233,7 @@ class Server(Serving, Generic[Client]):
         listener.ended = True
         listener.close()
         self._listeners.remove(listener)
-        self._wake()
+        self._changed.wake()
 
     async def close(self, timeout: float | None = 5.0) -> None:
         """Stop listening, let handlers finish what they are at, and cut off those that take too long.
@@ -309,7 +311,7 @@ class Server(Serving, Generic[Client]):
         else:
             set_options(descriptor.socket, self.no_delay, None, self.keep_alive)
             address = descriptor.socket.getpeername()[:2]
-            resource = _url("tcp" if self.ssl is None else "tls", *address)
+            resource = f"{self._scheme}://{write_host(*address)}"
         return self._client_class(resource, descriptor, address, self.eol, self.buffer_size, self.timeout, self.ssl)
 
     def _forget_in_child(self) -> None:
@@ -321,11 +323,8 @@ class Server(Serving, Generic[Client]):
         self._handling.clear()
         self._opening = threading.Lock()
         self._admitting = threading.Lock()
-        self._waiters.clear()
-
-
-def _url(scheme: str, host: str, port: int) -> str:
-    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+        self._changed = Condition()
+        self._waiting.clear()
 
 
 _servers: weakref.WeakSet[Server[Any]] = weakref.WeakSet()

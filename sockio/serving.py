@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from .client_stream import ClientStream
+from .condition import Condition
 from .deadline import sooner
 from .errors import ConnectionEOFError, DeadlineExpired, LimitError, ProtocolError
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from logging import Logger
     from typing import Any
 
-    from .runtimes.base import Runtime, Waiter
+    from .runtimes.base import Runtime
     from .runtimes.descriptor import SocketDescriptor
 
 #: While a server closes, seconds between looks at whether a client has become idle.
@@ -57,7 +58,8 @@ class Serving:
         self._full = False
         self._admits = False
         self._admitting = threading.Lock()
-        self._waiters: dict[Waiter, Any] = {}
+        self._changed = Condition()
+        self._waiting: list[Any] = []
 
     @property
     def log(self) -> Logger:
@@ -115,7 +117,7 @@ class Serving:
             client._cut_off()
             self._handling.pop(client, None)  # it is not there any more in a process that a handler has forked
             self._full = False
-            self._wake()
+            self._changed.wake()
             client._report_ended()
 
     def _note_failure(self, client: ClientStream, error: BaseException) -> None:
@@ -141,7 +143,7 @@ class Serving:
         handlings = list(self._handling.items())
         passed_over = set()
         if any(handling.caller == caller for _, handling in handlings):
-            passed_over = {caller, *self._waiters.values()}
+            passed_over = {caller, *self._waiting}
         return [client for client, handling in handlings if handling.caller not in passed_over]
 
     async def _let_finish(self, deadline: float | None) -> None:
@@ -163,19 +165,12 @@ class Serving:
 
     async def _wait_until(self, condition: Callable[[], bool], deadline: float | None) -> bool:
         """Wait until something has become true of the server, or the deadline has come; return whether it is true."""
-        while True:
-            waiter = self.runtime.waiter()
-            self._waiters[waiter] = self.runtime.caller()
-            try:
-                # Asked only after the waiter is in place: what changes in between wakes it.
-                if condition():
-                    return True
-                await waiter.wait(deadline)
-            except DeadlineExpired:
-                return condition()
-            finally:
-                del self._waiters[waiter]
-
-    def _wake(self) -> None:
-        for waiter in list(self._waiters):
-            waiter.set()
+        caller = self.runtime.caller()
+        self._waiting.append(caller)
+        try:
+            await self._changed.wait_for(self.runtime, condition, deadline)
+        except DeadlineExpired:
+            return condition()
+        finally:
+            self._waiting.remove(caller)
+        return True

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from ..condition import Condition
+from sockio.condition import Condition
 
 if TYPE_CHECKING:
     from sockio.runtimes.base import Runtime

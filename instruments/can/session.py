@@ -9,13 +9,13 @@ import threading
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from sockio.condition import Condition
 from sockio.deadline import seconds_until
 from sockio.errors import DeadlineExpired
 from sockio.retry import Retry
 from sockio.runtimes.descriptor import Descriptor
 from sockio.turns import Turns
 
-from ..condition import Condition
 from . import python_can
 from .errors import CanBusError
 from .filters import for_python_can

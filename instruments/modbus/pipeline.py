@@ -8,12 +8,12 @@ from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sockio.checks import check_count
+from sockio.condition import Condition
 from sockio.deadline import DEFAULT, check_timeout
 from sockio.errors import ProtocolError
 from sockio.framing import Framing, Need
 
 from ..base import Standalone
-from ..condition import Condition
 from . import requests
 from .codec import Request, check_unit, log, socket_framer, take_tcp_frame, tcp_frame
 from .errors import ModbusError

@@ -13,11 +13,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sockio.buffer import Buffer
+from sockio.condition import Condition
 from sockio.errors import DeadlineExpired, LimitError, ProtocolError
 from sockio.framing import Need
 from sockio.runtimes.listeners import Listener, accept, listen_tcp
 
-from ..condition import Condition
 from .codec import DEVICE_INTR_SRQ, HANDLE_LIMIT, INTR, RecordMarking, decode_intr_srq
 from .rpc.codec import GARBAGE_ARGS, decode_call, encode_refusal, encode_success, refusal
 

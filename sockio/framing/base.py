@@ -10,13 +10,9 @@ if TYPE_CHECKING:
 
     Frame = TypeVar("Frame")
 else:
+    from ..generic import Generic
+
     Frame = None
-
-    class Generic:
-        """Stands in for `typing.Generic`, which is slow to import."""
-
-        def __class_getitem__(cls, item):
-            return cls
 
 
 DEFAULT_LIMIT = 2**20

@@ -28,13 +28,9 @@ if TYPE_CHECKING:
 
     Child = TypeVar("Child", bound="BaseConnection")
 else:
+    from ..generic import Generic
+
     Child = None
-
-    class Generic:
-        """Stands in for `typing.Generic`, which is slow to import."""
-
-        def __class_getitem__(cls, item):
-            return cls
 
 
 class BaseServer(Generic[Child]):
