@@ -223,7 +223,7 @@ def test_lists_of_connections(server):
     until(lambda: not pairs[1][1].isConnected())
     assert len(server) == 2, "it has left a message"
     pairs[1][1].getData()
-    assert server.getConnectionsList() == [pairs[0][1]]
+    until(lambda: server.getConnectionsList() == [pairs[0][1]])
 
 
 def test_closing_the_server_leaves_its_children_open(server):
