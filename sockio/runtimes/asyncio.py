@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import errors
 from ..errors import DeadlineExpired
+from .asyncio_wait import AsyncioWaiter, Wait
 from .base import CHUNK_SIZE, Runtime, Transport, Waiter
 from .descriptor import CLOSED_BY_PEER, READABLE, Poller
 
@@ -39,92 +40,6 @@ class LimitError(errors.LimitError, asyncio.LimitOverrunError):
     """What was asked for is longer than the limit; asyncio's kind of it as well."""
 
     consumed = 0
-
-
-class Wait:
-    """One place where one task at a time waits for the loop, with a deadline.
-
-    The timer is set anew only when a deadline comes before it; one that fires early looks again. So a loop of
-    requests with the same timeout costs one timer in each such time, not one a request.
-    """
-
-    __slots__ = ("_deadline", "_future", "_loop", "_timer")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._future: asyncio.Future[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._deadline: float | None = None
-
-    async def wait(self, deadline: float | None) -> None:
-        """Wait until `wake`."""
-        try:
-            await self.begin(deadline)
-        finally:
-            self.end()
-
-    def begin(self, deadline: float | None) -> asyncio.Future[None]:
-        """Return what to await until `wake`; `end` has to follow. Those who wait often do so without `wait` between."""
-        self._deadline = deadline
-        if deadline is not None:
-            if deadline <= self._loop.time():
-                raise DeadlineExpired
-            if self._timer is None:
-                self._timer = self._loop.call_at(deadline, self._look_at_clock)
-            elif self._timer.when() > deadline:
-                self._timer.cancel()
-                self._timer = self._loop.call_at(deadline, self._look_at_clock)
-        self._future = self._loop.create_future()
-        return self._future
-
-    def end(self) -> None:
-        """Wait no more."""
-        self._future = None
-
-    def wake(self) -> None:
-        """Let the waiting task, if any, go on."""
-        if self._future is not None and not self._future.done():
-            self._future.set_result(None)
-
-    def _look_at_clock(self) -> None:
-        self._timer = None
-        if self._future is None or self._future.done() or self._deadline is None:
-            return
-        if self._deadline <= self._loop.time():
-            self._future.set_exception(DeadlineExpired())
-        else:
-            self._timer = self._loop.call_at(self._deadline, self._look_at_clock)
-
-    def stop(self) -> None:
-        """Cancel the timer and wake who waits."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self.wake()
-
-
-class AsyncioWaiter(Waiter):
-    """A task that waits for another one."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._set = False
-        self._loop = loop
-        self._thread = threading.get_ident()
-        self._wait = Wait(loop)
-
-    async def wait(self, deadline: float | None) -> None:
-        try:
-            if not self._set:
-                await self._wait.wait(deadline)
-        finally:
-            self._wait.stop()
-
-    def set(self) -> None:
-        self._set = True
-        if threading.get_ident() == self._thread:
-            self._wait.wake()
-        elif not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._wait.wake)
 
 
 class AsyncioTransport(Transport):
@@ -159,33 +74,45 @@ class AsyncioTransport(Transport):
             self._loop.add_reader(descriptor.number, self._on_readable)
 
     def _on_readable(self) -> None:
-        """Take what has arrived, straight into the destination of who waits if there is one."""
+        """The loop has seen that something has arrived."""
+        if self._take():
+            self._reading.resume()
+
+    def _look(self) -> None:
+        """See for a task what has arrived before the loop comes round to it."""
+        if self._take():
+            self._reading.wake()
+
+    def _take(self) -> bool:
+        """Take what has arrived, straight into the destination of who waits if there is one.
+
+        Returns:
+            whether who waits has what it waits for.
+        """
         try:
             if self._destination is not None and self._filled < len(self._destination):
-                self._fill(self._destination)
-                return
+                return self._fill(self._destination)
             chunk = self._descriptor.recv(CHUNK_SIZE)
         except (BlockingIOError, InterruptedError):
-            return
+            return False
         except OSError as error:
             self._end(error)
-            return
+            return True
         if not chunk:
             self._end(None)
-            return
+            return True
         self._chunks.append(chunk)
         self._buffered += len(chunk)
         if self._buffered >= self._buffer_size:
             self._pause()
-        self._reading.wake()
+        return True
 
-    def _fill(self, destination: memoryview) -> None:
+    def _fill(self, destination: memoryview) -> bool:
         count = self._descriptor.recv_into(destination[self._filled :])
         self._filled += count
         if not count:
             self._end(None)
-        elif self._filled == len(destination):
-            self._reading.wake()
+        return not count or self._filled == len(destination)
 
     def _end(self, error: OSError | None) -> None:
         self._ended = True
@@ -194,7 +121,6 @@ class AsyncioTransport(Transport):
         self._pause()
         if self._hung_up is not None:
             self._hung_up(error)
-        self._reading.wake()
 
     def _pause(self) -> None:
         if not self._paused:
@@ -220,10 +146,7 @@ class AsyncioTransport(Transport):
             if self._descriptor.shared or deadline is not None:
                 await self._wait_readable(deadline)
                 continue
-            try:
-                await self._reading.begin(None)
-            finally:
-                self._reading.end()
+            await self._reading.wait(None)
         return self._take_chunk()
 
     async def _wait_readable(self, deadline: float | None) -> None:
@@ -235,7 +158,7 @@ class AsyncioTransport(Transport):
         except DeadlineExpired:
             if not self._poller.wait(0):
                 raise
-            self._on_readable()
+            self._look()
         finally:
             if shared and not self._closed:
                 self._pause()
@@ -291,7 +214,7 @@ class AsyncioTransport(Transport):
         return None if sent == len(data) else self._send_rest(memoryview(data)[sent:], deadline)
 
     async def _send_rest(self, rest: memoryview, deadline: float | None) -> None:
-        self._loop.add_writer(self._descriptor.number, self._writing.wake)
+        self._loop.add_writer(self._descriptor.number, self._writing.resume)
         try:
             while rest:
                 await self._writing.wait(deadline)
@@ -315,14 +238,14 @@ class AsyncioTransport(Transport):
         if self._chunks:
             return self._take_chunk()
         if not self._ended and self._poller.wait(0):
-            self._on_readable()
+            self._look()
             if self._chunks:
                 return self._take_chunk()
         return b"" if self._at_end() else None
 
     def in_waiting(self) -> int:
         if not self._ended and not self._paused:
-            self._on_readable()
+            self._look()
         return self._buffered + (self._descriptor.in_waiting() if self._descriptor.shared and not self._closed else 0)
 
     def hung_up(self) -> bool:
@@ -397,7 +320,7 @@ class AsyncioRuntime(Runtime):
     async def wait_writable(self, descriptor: Descriptor, deadline: float | None) -> None:
         loop = asyncio.get_running_loop()
         wait = Wait(loop)
-        loop.add_writer(descriptor.number, wait.wake)
+        loop.add_writer(descriptor.number, wait.resume)
         try:
             await wait.wait(deadline)
         finally:
@@ -407,7 +330,7 @@ class AsyncioRuntime(Runtime):
     async def wait_readable(self, descriptor: Descriptor, deadline: float | None) -> None:
         loop = asyncio.get_running_loop()
         wait = Wait(loop)
-        loop.add_reader(descriptor.number, wait.wake)
+        loop.add_reader(descriptor.number, wait.resume)
         try:
             await wait.wait(deadline)
         finally:
@@ -418,7 +341,7 @@ class AsyncioRuntime(Runtime):
         loop = asyncio.get_running_loop()
         future = loop.run_in_executor(None, function, *args)
         wait = Wait(loop)
-        future.add_done_callback(lambda _: wait.wake())
+        future.add_done_callback(lambda _: wait.resume())
         try:
             if not future.done():
                 await wait.wait(deadline)

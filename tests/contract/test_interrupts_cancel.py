@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
+from contextvars import Context
 from typing import Any
 
 import pytest
@@ -30,8 +31,8 @@ def server() -> Iterator[Server]:
 
 
 @types.coroutine
-def at_suspension(coroutine: Coroutine[Any, Any, Any], act: Callable[[Any], None]) -> Generator[Any, Any, Any]:
-    """Run a coroutine, and call ``act(trap)`` each time when it is about to suspend."""
+def at_suspension(coroutine: Coroutine[Any, Any, Any], act: Callable[[Any], Any]) -> Generator[Any, Any, Any]:
+    """Run a coroutine; each time when it is about to suspend, do so on what ``act(trap)`` returns."""
     value: Any = None
     error: BaseException | None = None
     while True:
@@ -39,7 +40,7 @@ def at_suspension(coroutine: Coroutine[Any, Any, Any], act: Callable[[Any], None
             trap = coroutine.send(value) if error is None else coroutine.throw(error)
         except StopIteration as stop:
             return stop.value
-        act(trap)
+        trap = act(trap)
         value = error = None
         try:
             value = yield trap
@@ -158,14 +159,13 @@ TOGETHER = [
 class Count:
     """Acts at the suspension with one number."""
 
-    def __init__(self, at: int, act: Callable[[Any], None]) -> None:
+    def __init__(self, at: int, act: Callable[[Any], Any]) -> None:
         self.left = at
         self.act = act
 
-    def __call__(self, trap: Any) -> None:
+    def __call__(self, trap: Any) -> Any:
         self.left -= 1
-        if not self.left:
-            self.act(trap)
+        return trap if self.left else self.act(trap)
 
     @property
     def reached(self) -> bool:
@@ -180,19 +180,46 @@ async def check(stream: Any) -> None:
     await stream.close()
 
 
-def before_it_comes(trap: Any) -> None:
+def before_it_comes(trap: Any) -> Any:
     task = asyncio.current_task()
     assert task is not None
     task.cancel()
+    return trap
 
 
-def when_it_has_come(trap: Any) -> None:
+def when_it_has_come(trap: Any) -> Any:
     task = asyncio.current_task()
     assert task is not None
     if trap is None:  # a bare yield: there is nothing to wait for
         task.cancel()
-    else:
-        trap.add_done_callback(lambda _: task.cancel())
+        return None
+    return CancelledWhenDone(trap, task)
+
+
+class CancelledWhenDone:
+    """A future whose task is cancelled in the moment in which it is done, before the task goes on."""
+
+    _asyncio_future_blocking = True
+
+    def __init__(self, future: Any, task: asyncio.Task[None]) -> None:
+        self.future = future
+        self.task = task
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        return self.task.get_loop()
+
+    def add_done_callback(self, go_on: Callable[[Any], None], *, context: Context) -> None:
+        def cancel_and_go_on(_: Any) -> None:
+            self.task.cancel()
+            go_on(self)
+
+        self.future.add_done_callback(cancel_and_go_on, context=context)
+
+    def cancel(self, msg: Any = None) -> bool:
+        return False  # it is done
+
+    def result(self) -> Any:
+        return self.future.result()
 
 
 @pytest.mark.parametrize("cancel", [before_it_comes, when_it_has_come], ids=lambda cancel: cancel.__name__)
@@ -253,8 +280,12 @@ def test_trio(server: Server, scenario: Scenario, behind: str) -> None:
                 await at_suspension(scenario.call(stream), count)
                 finished = True
 
+        def cancel(trap: Any) -> Any:
+            scope.cancel()
+            return trap
+
         scope = trio.CancelScope()
-        count = Count(at, lambda trap: scope.cancel())
+        count = Count(at, cancel)
         async with trio.open_nursery() as nursery:
             if behind == "behind another":
                 nursery.start_soon(other, b"wait 0.005 other\n")

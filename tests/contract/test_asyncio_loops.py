@@ -1,0 +1,68 @@
+"""Streams and servers on event loops and tasks other than those that asyncio makes by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+import uvloop
+
+from sockio.aio import TCP, ClientStream, serve
+
+
+def in_python_tasks(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run in tasks of the class written in Python, as `nest_asyncio` and debuggers want them."""
+
+    def make_task(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> Any:
+        return asyncio.tasks._PyTask(coroutine, loop=loop, **options)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(make_task)
+        task = loop.create_task(coroutine)
+        assert type(task) is asyncio.tasks._PyTask
+        await task
+
+    asyncio.run(main())
+
+
+def in_debug_mode(coroutine: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(coroutine, debug=True)
+
+
+@pytest.mark.parametrize("run", [in_python_tasks, in_debug_mode, uvloop.run])
+def test_exchanges_deadlines_and_cancellations(run: Callable[[Coroutine[Any, Any, None]], None]) -> None:
+    async def answer(client: ClientStream) -> None:
+        async for line in client:
+            if line == b"slow\n":
+                await asyncio.sleep(0.05)
+            await client.write(line)
+
+    async def ask(stream: TCP, number: int) -> None:
+        request = b"%d\n" % number
+        assert await stream.write_readline(request, timeout=10) == request
+
+    async def main() -> None:
+        async with serve(answer, buffer_size=20_000_000) as server:
+            stream = TCP("127.0.0.1", server.port)
+            await asyncio.gather(*(ask(stream, number) for number in range(100)))
+            for number in range(5):
+                with pytest.raises(asyncio.TimeoutError):
+                    await stream.write_readline(b"slow\n", timeout=0.02)
+                await ask(stream, number)
+            for number in range(5):
+                task = asyncio.get_running_loop().create_task(stream.write_readline(b"slow\n"))
+                await asyncio.sleep(0.01 * number)
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+                await ask(stream, number)
+            block = bytes(10_000_000) + b"\n"
+            sending = asyncio.get_running_loop().create_task(stream.write(block))
+            assert await stream.readexactly(len(block)) == block
+            await sending
+            await stream.close()
+
+    run(main())
