@@ -2294,18 +2294,22 @@ class Receiving(BaseConnection):
             return self._receive_rest_of_line(link, deadline, eol, None)
         # Most often the reply is all that comes, and need not go through the buffer.
         chunk = link.transport.receive(deadline)
-        if (
-            isinstance(chunk, bytes)
-            and chunk.endswith(eol)
-            and chunk.find(eol) + len(eol) == len(chunk) <= self.buffer_size
-        ):
+        if isinstance(chunk, bytes) and self._is_line(chunk, eol):
             return chunk
         return self._receive_rest_of_line(link, deadline, eol, chunk)
+
+    def _is_line(self, chunk, eol):
+        """Tell whether what has come is one line and nothing else."""
+        return chunk.endswith(eol) and chunk.find(eol) + len(eol) == len(chunk) <= self.buffer_size
 
     def _receive_rest_of_line(self, link, deadline, eol, chunk):
         """Receive a line that begins with what the buffer has, or else with *chunk*."""
         buffer = link.buffer
         if chunk is not None:
+            if not isinstance(chunk, bytes):
+                chunk = chunk
+                if self._is_line(chunk, eol):
+                    return chunk
             if not chunk:
                 raise self._cut_short(b"")
             buffer.append(chunk)
@@ -2344,7 +2348,7 @@ class Receiving(BaseConnection):
             chunk = link.transport.receive(deadline)
             if not chunk:
                 raise self._cut_short(b"")
-            if chunk.endswith(eol) and chunk.find(eol) + len(eol) == len(chunk) <= self.buffer_size:
+            if self._is_line(chunk, eol):
                 return link, (chunk,)  # a request that has come alone need not go through the buffer
             buffer.append(chunk)
         while True:
@@ -2506,12 +2510,7 @@ class Receiving(BaseConnection):
             return self._receive_block_or_line(link, deadline, eol, None, allocate)
         # As in _receive_line.
         chunk = link.transport.receive(deadline)
-        if (
-            isinstance(chunk, bytes)
-            and chunk.endswith(eol)
-            and chunk.find(eol) + len(eol) == len(chunk) <= self.buffer_size
-            and not chunk.startswith(b"#")
-        ):
+        if isinstance(chunk, bytes) and self._is_line(chunk, eol) and not chunk.startswith(b"#"):
             return chunk
         return self._receive_block_or_line(link, deadline, eol, chunk, allocate)
 
@@ -2519,6 +2518,10 @@ class Receiving(BaseConnection):
         """Receive a message that begins with what the buffer has, or else with *chunk*."""
         buffer = link.buffer
         if chunk is not None:
+            if not isinstance(chunk, bytes):
+                chunk = chunk
+                if self._is_line(chunk, eol) and not chunk.startswith(b"#"):
+                    return chunk
             if not chunk:
                 raise self._cut_short(b"")
             buffer.append(chunk)

@@ -58,13 +58,13 @@ class Receiving(Connection):
             return self._receive_rest_of_line(link, deadline, eol, None)
         # Most often the reply is all that comes, and need not go through the buffer.
         chunk = link.transport.receive(deadline)
-        if (
-            isinstance(chunk, bytes)
-            and chunk.endswith(eol)
-            and chunk.find(eol) + len(eol) == len(chunk) <= self.buffer_size
-        ):
+        if isinstance(chunk, bytes) and self._is_line(chunk, eol):
             return chunk
         return self._receive_rest_of_line(link, deadline, eol, chunk)
+
+    def _is_line(self, chunk: bytes, eol: bytes) -> bool:
+        """Tell whether what has come is one line and nothing else."""
+        return chunk.endswith(eol) and chunk.find(eol) + len(eol) == len(chunk) <= self.buffer_size
 
     async def _receive_rest_of_line(
         self, link: Link, deadline: float | None, eol: bytes, chunk: bytes | Awaitable[bytes] | None
@@ -74,6 +74,8 @@ class Receiving(Connection):
         if chunk is not None:
             if not isinstance(chunk, bytes):
                 chunk = await chunk
+                if self._is_line(chunk, eol):
+                    return chunk
             if not chunk:
                 raise self._cut_short(b"")
             buffer.append(chunk)
@@ -114,7 +116,7 @@ class Receiving(Connection):
                 chunk = await chunk
             if not chunk:
                 raise self._cut_short(b"")
-            if chunk.endswith(eol) and chunk.find(eol) + len(eol) == len(chunk) <= self.buffer_size:
+            if self._is_line(chunk, eol):
                 return link, (chunk,)  # a request that has come alone need not go through the buffer
             buffer.append(chunk)
         while True:
@@ -285,12 +287,7 @@ class Receiving(Connection):
             return self._receive_block_or_line(link, deadline, eol, None, allocate)
         # As in _receive_line.
         chunk = link.transport.receive(deadline)
-        if (
-            isinstance(chunk, bytes)
-            and chunk.endswith(eol)
-            and chunk.find(eol) + len(eol) == len(chunk) <= self.buffer_size
-            and not chunk.startswith(b"#")
-        ):
+        if isinstance(chunk, bytes) and self._is_line(chunk, eol) and not chunk.startswith(b"#"):
             return chunk
         return self._receive_block_or_line(link, deadline, eol, chunk, allocate)
 
@@ -307,6 +304,8 @@ class Receiving(Connection):
         if chunk is not None:
             if not isinstance(chunk, bytes):
                 chunk = await chunk
+                if self._is_line(chunk, eol) and not chunk.startswith(b"#"):
+                    return chunk
             if not chunk:
                 raise self._cut_short(b"")
             buffer.append(chunk)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 
 from .binding import bind
 
@@ -21,12 +22,22 @@ def current() -> Runtime:
     """
     trio = sys.modules.get("trio")
     if trio is not None and trio.lowlevel.in_trio_task():
-        from . import trio as on_trio
-
-        return on_trio.runtime
+        return _on_trio()
     asyncio = sys.modules.get("asyncio")
     if asyncio is not None and asyncio._get_running_loop() is not None:
-        from . import asyncio as on_asyncio
-
-        return on_asyncio.runtime
+        return _on_asyncio()
     raise RuntimeError("this has to be awaited in a task of asyncio or trio")
+
+
+@cache
+def _on_trio() -> Runtime:
+    from .trio import runtime
+
+    return runtime
+
+
+@cache
+def _on_asyncio() -> Runtime:
+    from .asyncio import runtime
+
+    return runtime

@@ -143,10 +143,14 @@ class AsyncioTransport(Transport):
         while not self._chunks:
             if (self._ended or self._closed) and self._at_end():
                 return b""
-            if self._descriptor.shared or deadline is not None:
+            if self._descriptor.shared:
                 await self._wait_readable(deadline)
                 continue
-            await self._reading.wait(None)
+            try:
+                await self._reading.wait(deadline)  # as below, without a coroutine
+            except DeadlineExpired:
+                if not self._look_again():
+                    raise
         return self._take_chunk()
 
     async def _wait_readable(self, deadline: float | None) -> None:
@@ -156,12 +160,18 @@ class AsyncioTransport(Transport):
         try:
             await self._reading.wait(deadline)
         except DeadlineExpired:
-            if not self._poller.wait(0):
+            if not self._look_again():
                 raise
-            self._look()
         finally:
             if shared and not self._closed:
                 self._pause()
+
+    def _look_again(self) -> bool:
+        """Take what has arrived that the loop has not come round to; return whether there was anything."""
+        found = bool(self._poller.wait(0))
+        if found:
+            self._look()
+        return found
 
     def _take_chunk(self) -> bytes:
         chunk = self._chunks.popleft()
@@ -237,10 +247,8 @@ class AsyncioTransport(Transport):
     def receive_now(self) -> bytes | None:
         if self._chunks:
             return self._take_chunk()
-        if not self._ended and self._poller.wait(0):
-            self._look()
-            if self._chunks:
-                return self._take_chunk()
+        if not self._ended and self._look_again() and self._chunks:
+            return self._take_chunk()
         return b"" if self._at_end() else None
 
     def in_waiting(self) -> int:
