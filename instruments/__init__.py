@@ -10,7 +10,7 @@ What is made from a resource string is for asyncio and trio here, and blocks in 
 
 from __future__ import annotations
 
-from .lazy import lazily
+from sockio.lazy import lazily
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

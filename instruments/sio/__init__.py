@@ -14,7 +14,7 @@ Written by ``python -m sockio.generate`` from `instruments`: change that instead
 
 from __future__ import annotations
 
-from ..lazy import lazily
+from sockio.lazy import lazily
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ Needs PyTango: ``pip install sockio[tango]``.
 
 from __future__ import annotations
 
-from ..lazy import lazily
+from sockio.lazy import lazily
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,13 +15,32 @@ A framing of your own is a subclass of `Framing` with ``encode`` and ``decode``.
 
 from __future__ import annotations
 
+from ..lazy import lazily
 from .base import Framing, Need
-from .block import Block, encode_block, parse_header
-from .cobs import COBS
-from .eol import EOL
-from .json import JSON
-from .length import LengthPrefix
-from .struct import Record, Struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .block import Block, encode_block, parse_header
+    from .cobs import COBS
+    from .eol import EOL
+    from .json import JSON
+    from .length import LengthPrefix
+    from .struct import Record, Struct
+else:
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "COBS": ".cobs",
+            "EOL": ".eol",
+            "JSON": ".json",
+            "Block": ".block",
+            "LengthPrefix": ".length",
+            "Record": ".struct",
+            "Struct": ".struct",
+            "encode_block": ".block",
+            "parse_header": ".block",
+        },
+    )
 
 __all__ = [
     "COBS",

@@ -221,7 +221,7 @@ def write_package(mirrors: Iterable[Mirrored]) -> str:
     return "\n".join(
         [
             PACKAGE_HEAD,
-            "from ..lazy import lazily",
+            "from sockio.lazy import lazily",
             "",
             "TYPE_CHECKING = False",
             "if TYPE_CHECKING:",

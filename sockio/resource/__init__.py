@@ -60,6 +60,7 @@ same resource.
 
 from __future__ import annotations
 
+from ..lazy import lazily
 from .address import Address
 from .hosts import check_host, check_port
 from .url import SCHEMES, HostAddress, SerialAddress, UnixAddress, URLAddress, is_url, read_url
@@ -73,6 +74,22 @@ if TYPE_CHECKING:
     from .sigrok import SigrokAddress
     from .usb import HIDAddress, USBAddress
     from .visa import VISAAddress
+else:
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "CANAddress": ".can",
+            "GPIBAddress": ".gpib",
+            "HIDAddress": ".usb",
+            "HiSLIPAddress": ".lan",
+            "ModbusAddress": ".modbus",
+            "PrologixAddress": ".gpib",
+            "SigrokAddress": ".sigrok",
+            "USBAddress": ".usb",
+            "VISAAddress": ".visa",
+            "VXI11Address": ".lan",
+        },
+    )
 
 __all__ = [
     "SCHEMES",
@@ -96,20 +113,6 @@ __all__ = [
     "parse",
 ]
 
-#: Where the kinds of addresses are that are imported when they are met.
-_MODULES = {
-    "CANAddress": "can",
-    "GPIBAddress": "gpib",
-    "HIDAddress": "usb",
-    "HiSLIPAddress": "lan",
-    "ModbusAddress": "modbus",
-    "PrologixAddress": "gpib",
-    "SigrokAddress": "sigrok",
-    "USBAddress": "usb",
-    "VISAAddress": "visa",
-    "VXI11Address": "lan",
-}
-
 
 def parse(resource: str) -> Address:
     """The address that a resource string stands for.
@@ -127,11 +130,3 @@ def parse(resource: str) -> Address:
         return read_name(resource)
     except ValueError as error:
         raise ValueError(f"{resource!r}: {error}") from None
-
-
-def __getattr__(name: str) -> object:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f".{_MODULES[name]}", __name__), name)
