@@ -11,9 +11,26 @@
 
 from __future__ import annotations
 
-from .errors import ConnectionEOFError, ConnectionTimeoutError, LimitError, ProtocolError
-from .retry import Retry
-from .urls import CONCURRENCY_MAP, socket_for_url
+from .lazy import lazily
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .errors import ConnectionEOFError, ConnectionTimeoutError, LimitError, ProtocolError
+    from .retry import Retry
+    from .urls import CONCURRENCY_MAP, socket_for_url
+else:
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "CONCURRENCY_MAP": ".urls",
+            "ConnectionEOFError": ".errors",
+            "ConnectionTimeoutError": ".errors",
+            "LimitError": ".errors",
+            "ProtocolError": ".errors",
+            "Retry": ".retry",
+            "socket_for_url": ".urls",
+        },
+    )
 
 __version__ = "1.0.0.dev0"
 

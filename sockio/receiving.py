@@ -174,7 +174,9 @@ class Receiving(Connection):
     async def _receive_into(self, link: Link, deadline: float | None, view: memoryview) -> None:
         received = link.buffer.take_into(view)
         if received < len(view):
-            received += await link.transport.receive_into(view[received:], deadline)
+            # Released whatever happens: the frames that an error holds shall hold none of the memory.
+            with view[received:] as rest:
+                received += await link.transport.receive_into(rest, deadline)
         if received < len(view):
             raise self._cut_short(bytes(view[:received]))
 

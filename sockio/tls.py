@@ -174,7 +174,8 @@ class TLSTransport(Transport):
     async def receive_into(self, view: memoryview, deadline: float | None) -> int:
         received = 0
         while received < len(view):
-            count = await self._operate(deadline, self._read_into, view[received:])
+            with view[received:] as rest:
+                count = await self._operate(deadline, self._read_into, rest)
             if not count:
                 break
             received += count

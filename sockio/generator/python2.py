@@ -100,6 +100,11 @@ PARTS = (
         await self._receive_into(link, deadline, memoryview(memory))
         return bytes(memory)
 """,
+            """            # Released whatever happens: the frames that an error holds shall hold none of the memory.
+            with view[received:] as rest:
+                received += await link.transport.receive_into(rest, deadline)
+""": """            received += await link.transport.receive_into(view[received:], deadline)
+""",
         },
         renamed={"Connection": "BaseConnection"},
     ),

@@ -79,7 +79,10 @@ class Wait:
         self._waiting = False
         if self._go_on is not None:
             go_on, self._go_on = self._go_on, None
-            go_on()
+            try:
+                go_on()
+            finally:
+                del go_on  # the frames that the task's error holds hold this one: no cycles
 
     def _look_at_clock(self) -> None:
         self._timer = None
