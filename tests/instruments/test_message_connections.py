@@ -204,7 +204,8 @@ def test_a_forked_child_leaves_its_parents_connection_alone(protocol: str, bench
     where = resource(protocol, bench.port("multimeter", PROTOCOLS[protocol]))
     root = str(Path(sockio.__file__).parents[1])
     done = subprocess.run(
-        [sys.executable, "-c", FORK, first, protocol, where],
+        # Python 3.12 and later warn of forking beside threads.
+        [sys.executable, "-W", "ignore::DeprecationWarning:__main__", "-c", FORK, first, protocol, where],
         env={**os.environ, "PYTHONPATH": root},
         capture_output=True,
         text=True,
