@@ -144,11 +144,14 @@ class BasePipe(Standalone):
 
         Raises:
             ConnectionTimeoutError: somebody else held it all the time.
+            ValueError: a time without an end, or none at all: each lock expires.
         """
-        seconds = check_timeout("timeout", timeout) or self.lock_time
+        if timeout is None or timeout == 0:
+            seconds = check_lock_time("lock_time", self.lock_time)
+        else:
+            seconds = check_lock_time("timeout", timeout)
         runtime, _, connection, _ = self._here()
-        while (late := late_hold(self)) is not None:
-            late.release()  # its holder begins again
+        self._forget_late()
         hold = self._hold
         if hold is not None and (hold.expired or hold.admits(runtime)):
             await self.unlock()
@@ -172,6 +175,7 @@ class BasePipe(Standalone):
         If calls are running under it, that happens when they have ended.
         """
         runtime, _, connection, _ = self._here()
+        self._forget_late()
         hold = self._hold
         if hold is None or not self._may_pass(hold, runtime):
             return
@@ -249,6 +253,11 @@ class BasePipe(Standalone):
         finally:
             if self._hold is hold:
                 self._hold = None
+
+    def _forget_late(self) -> None:
+        """Give up what the caller has had and has lost by being late: it begins again, or needs it no more."""
+        while (late := late_hold(self)) is not None:
+            self._forget(late)
 
     async def _call_under(
         self,
@@ -334,6 +343,19 @@ class Place(NamedTuple):
 
 #: Where a pipe is used that has not been used yet.
 NOWHERE = Place(None, object(), None, None)
+
+
+def check_lock_time(name: str, seconds: Any) -> float:
+    """Return for how many seconds a lock is to be held.
+
+    Raises:
+        TypeError: not a number.
+        ValueError: not more than zero, or without an end.
+    """
+    checked = check_timeout(name, seconds)
+    if not checked:
+        raise ValueError(f"{name} must be more than 0 seconds, and not without an end, for a lock; not {seconds!r}")
+    return checked
 
 
 async def open_connection(connection: Any, timeout: float | None) -> None:

@@ -88,6 +88,7 @@ if TYPE_CHECKING:
 
             Raises:
                 ConnectionTimeoutError: somebody else held it all the time.
+                ValueError: a time without an end, or none at all: each lock expires.
             """
             ...
 
@@ -153,6 +154,7 @@ if TYPE_CHECKING:
 
             Raises:
                 ConnectionTimeoutError: somebody else held it all the time.
+                ValueError: a time without an end, or none at all: each lock expires.
             """
             ...
 
