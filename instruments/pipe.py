@@ -35,8 +35,13 @@ LOCK_TIME = 1.0
 #: The longest line that a pipe reads, in bytes: a long list of numbers in ASCII.
 BUFFER_SIZE = 2**24
 
-#: The settings of a serial line that everybody who shares it has to agree on, as they are when nothing is said.
+#: What everybody who shares a stream has to agree on, as it is when nothing is said.
+STREAM_SETTINGS: dict[str, Any] = {"connection_timeout": None, "quiet": None}
+
+#: The same for a serial line.
 LINE_SETTINGS: dict[str, Any] = {
+    "connection_timeout": None,
+    "quiet": serial_port.QUIET,
     "baudrate": 9600,
     "bytesize": 8,
     "parity": "N",
@@ -56,6 +61,7 @@ class BasePipe(Standalone):
     Args:
         address: a resource string, see `sockio.resource`.
         timeout: seconds for a call: waiting for the lock, connecting, and what the call does. None for no limit.
+            Without it that of the resource string holds, or else 2 s.
 
     Attributes:
         lock_time: seconds after which a lock that is not released expires.
@@ -66,13 +72,15 @@ class BasePipe(Standalone):
 
     lock_time: float
 
+    _default_timeout = TIMEOUT
+
     def __init__(self, address: str | Address, timeout: Timeout = DEFAULT) -> None:
         self._address = parse(address) if isinstance(address, str) else address
+        self._carrier = self._carrier_of(self._address)
         if timeout is DEFAULT:
-            timeout = self._address.options.get("timeout", TIMEOUT)
+            timeout = self._carrier.options.get("timeout", self._default_timeout)
         self.timeout: float | None = check_timeout("timeout", timeout)
         self.lock_time = LOCK_TIME
-        self._carrier = self._carrier_of(self._address)
         self._resource = registry.resource(self._carrier.resource)
         self._lock = self._resource.lock
         self._hold: Hold | None = None
@@ -382,9 +390,9 @@ def shared_stream(address: Address, runtime: Runtime, use: str = "a stream", **o
     is_serial = isinstance(address, SerialAddress)
     if is_serial:
         options["exclusive"] = False
-    settings = {"use": use}
-    if is_serial or (isinstance(address, HostAddress) and address.scheme == "rfc2217"):
-        settings |= {name: options.get(name, default) for name, default in LINE_SETTINGS.items()}
+    is_line = is_serial or (isinstance(address, HostAddress) and address.scheme == "rfc2217")
+    defaults = LINE_SETTINGS if is_line else STREAM_SETTINGS
+    settings = {"use": use} | {name: options.get(name, default) for name, default in defaults.items()}
 
     def make() -> Stream:
         classes = SimpleNamespace(

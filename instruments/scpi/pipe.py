@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 #: How long others get their turn between two looks for a service request, in seconds.
 POLL_PAUSE = 0.1
 
+#: Seconds for a call of SerialScpiPipe, unless it is told otherwise.
+SERIAL_TIMEOUT = 1.0
+
 #: What ScpiPipe can talk to besides streams.
 MESSAGE_ADDRESSES = (VXI11Address, HiSLIPAddress, PrologixAddress, USBAddress, GPIBAddress, VISAAddress)
 
@@ -279,18 +282,20 @@ class SerialScpiPipe(ScpiPipe):
     Args:
         address: a resource string of a serial port or a socket, or a `ByteStreamPipe`, which is left as it is.
         term: what ends messages and responses: one character or more, or its code.
-        timeout: seconds for a call.
+        timeout: seconds for a call; without it that of the resource string, or else 1 s.
         encoding: of text.
 
     Raises:
         ValueError: the resource string is not understood, or not that of a stream.
     """
 
+    _default_timeout = SERIAL_TIMEOUT
+
     def __init__(
         self,
         address: str | Address | BasePipe,
         term: str | bytes | int | None = None,
-        timeout: Timeout = 1.0,
+        timeout: Timeout = DEFAULT,
         *,
         encoding: str = "utf-8",
     ) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Args:
             address: a resource string, see `sockio.resource`.
             timeout: seconds for a call: waiting for the lock, connecting, and what the call does. None for no limit.
+                Without it that of the resource string holds, or else 2 s.
 
         Attributes:
             lock_time: seconds after which a lock that is not released expires.

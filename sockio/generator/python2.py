@@ -24,7 +24,7 @@ PARTS = (
     Part("common.py", only=("IPTOS_LOWDELAY", "DEFAULT_LIMIT", "DFT_KEEP_ALIVE")),
     Part(
         "resource/hosts.py",
-        only=("check_host", "check_port", "_is_ipv6", "_is_plain"),
+        only=("check_host", "check_port", "_normal_ipv6", "_is_plain"),
         rewritten={
             "isinstance(host, str)": "isinstance(host, TEXT)",
             "name.isprintable()": "is_printable(name)",
