@@ -201,7 +201,7 @@ class ScpiPipe(BasePipe):
             timeout: seconds, instead of the pipe's.
         """
         block = encode_block(arrays.bytes_of(values, dtype, order))
-        await self._call("write", timeout, message.encode(self.encoding) + block + self._terminator)
+        await self._call("write", timeout, self._bytes_of(message) + block + self._terminator)
 
     async def clear(self, timeout: Timeout = DEFAULT) -> None:
         """Clear the device: it forgets input, output and what it was doing (IEEE 488.2, 5.8)."""
@@ -262,8 +262,14 @@ class ScpiPipe(BasePipe):
         return not is_stream(self._address)
 
     def _encode(self, message: str | bytes) -> bytes:
-        data = message.encode(self.encoding) if isinstance(message, str) else bytes(message)
-        return terminated(data, self._terminator)
+        return terminated(self._bytes_of(message), self._terminator)
+
+    def _bytes_of(self, message: str | bytes) -> bytes:
+        if isinstance(message, str):
+            return message.encode(self.encoding)
+        if isinstance(message, (bytes, bytearray, memoryview)):
+            return bytes(message)
+        raise TypeError(f"a message must be a str or bytes, not {message!r}")
 
     def _decode(self, response: bytes) -> str:
         try:
