@@ -1493,7 +1493,7 @@ class BlockingRuntime(Runtime):
         if deadline is None:
             return function(*args)
         outcome = []
-        done = threading.Event()
+        done = BlockingWaiter()
 
         def work():
             try:
@@ -1505,8 +1505,7 @@ class BlockingRuntime(Runtime):
         thread = threading.Thread(target=work, name="sockio {}".format(function.__name__))
         thread.daemon = True
         thread.start()
-        if not done.wait(max(0, deadline - clock())):
-            raise DeadlineExpired
+        done.wait(deadline)
         value, error = outcome.pop()
         try:
             if error is not None:
