@@ -101,6 +101,9 @@ class BasePipe(Standalone):
     async def _unlock_instrument(self, connection: Any) -> None:
         """Give the instrument's own lock back."""
 
+    def _lose_instrument(self, connection: Any) -> None:
+        """See to it that the instrument's own lock is not kept, without waiting: nobody knows whether we have it."""
+
     def _has_lost_lock(self, connection: Any) -> bool:
         """Tell whether the instrument's own lock, taken by the lock that is held, has been lost since."""
         return False
@@ -171,10 +174,14 @@ class BasePipe(Standalone):
             hold = Hold(self._lock, ticket, runtime, seconds, f"{self!r} ({caller})", self)
             hold.start(await self._lock_instrument(connection, left))
             self._hold = hold
-        except BaseException:
-            if hold is not None:
-                hold.release()
-            self._lock.leave(ticket)
+        except BaseException as error:
+            try:
+                if hold is not None and not isinstance(error, Exception):
+                    self._lose_instrument(connection)
+            finally:
+                if hold is not None:
+                    hold.release()
+                self._lock.leave(ticket)
             raise
 
     async def unlock(self) -> None:
@@ -190,6 +197,9 @@ class BasePipe(Standalone):
         try:
             if not hold.expired:
                 await self._unlock_instrument(connection)
+        except BaseException:
+            self._lose_instrument(connection)
+            raise
         finally:
             self._forget(hold)
 

@@ -101,6 +101,10 @@ class ScpiPipe(BasePipe):
     async def _unlock_instrument(self, connection: Messages) -> None:
         await connection.unlock(self.timeout)
 
+    def _lose_instrument(self, connection: Messages) -> None:
+        if connection.has_lock:
+            connection.abandon()
+
     def _has_lost_lock(self, connection: Messages) -> bool:
         return connection.has_lock and (connection.generation != self._locked_generation or not connection.connected())
 
