@@ -290,19 +290,22 @@ class BasePipe(Standalone):
         """Call *operate* under the lock that this pipe holds."""
         call = object()
         try:
-            held = hold.begin(call)
-            if not held or self._has_lost_lock(connection):
-                self._forget(hold)
-                why = "was lost with the connection" if held else "has expired"
-                raise LockExpiredError(
-                    f"{self!r}: the lock {why} before {method}, and others may have used the instrument since: "
-                    f"begin again{'' if held else ', with a longer lock_time'}"
-                )
-            if doubtful is None:
-                return await operate(*args, timeout=timeout)
-            return await self._call_in_doubt(doubtful, operate, timeout, *args)
+            try:
+                held = hold.begin(call)
+                if not held or self._has_lost_lock(connection):
+                    self._forget(hold)
+                    why = "was lost with the connection" if held else "has expired"
+                    raise LockExpiredError(
+                        f"{self!r}: the lock {why} before {method}, and others may have used the instrument since: "
+                        f"begin again{'' if held else ', with a longer lock_time'}"
+                    )
+                if doubtful is None:
+                    return await operate(*args, timeout=timeout)
+                return await self._call_in_doubt(doubtful, operate, timeout, *args)
+            finally:
+                hold.end(call)
         finally:
-            hold.end(call)
+            hold.end(call)  # again, in case that an interrupt came in the middle of the line above
 
     async def _call_in_doubt(
         self, doubtful: Doubtful, operate: Callable[..., Awaitable[Any]], timeout: float | None, *args: Any
