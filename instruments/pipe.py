@@ -35,8 +35,13 @@ LOCK_TIME = 1.0
 #: The longest line that a pipe reads, in bytes: a long list of numbers in ASCII.
 BUFFER_SIZE = 2**24
 
-#: The settings of a serial line that everybody who shares it has to agree on, as they are when nothing is said.
+#: What everybody who shares a stream has to agree on, as it is when nothing is said.
+STREAM_SETTINGS: dict[str, Any] = {"connection_timeout": None, "quiet": None}
+
+#: The same for a serial line.
 LINE_SETTINGS: dict[str, Any] = {
+    "connection_timeout": None,
+    "quiet": serial_port.QUIET,
     "baudrate": 9600,
     "bytesize": 8,
     "parity": "N",
@@ -56,6 +61,7 @@ class BasePipe(Standalone):
     Args:
         address: a resource string, see `sockio.resource`.
         timeout: seconds for a call: waiting for the lock, connecting, and what the call does. None for no limit.
+            Without it that of the resource string holds, or else 2 s.
 
     Attributes:
         lock_time: seconds after which a lock that is not released expires.
@@ -66,13 +72,15 @@ class BasePipe(Standalone):
 
     lock_time: float
 
+    _default_timeout = TIMEOUT
+
     def __init__(self, address: str | Address, timeout: Timeout = DEFAULT) -> None:
         self._address = parse(address) if isinstance(address, str) else address
+        self._carrier = self._carrier_of(self._address)
         if timeout is DEFAULT:
-            timeout = self._address.options.get("timeout", TIMEOUT)
+            timeout = self._carrier.options.get("timeout", self._default_timeout)
         self.timeout: float | None = check_timeout("timeout", timeout)
         self.lock_time = LOCK_TIME
-        self._carrier = self._carrier_of(self._address)
         self._resource = registry.resource(self._carrier.resource)
         self._lock = self._resource.lock
         self._hold: Hold | None = None
@@ -92,6 +100,9 @@ class BasePipe(Standalone):
 
     async def _unlock_instrument(self, connection: Any) -> None:
         """Give the instrument's own lock back."""
+
+    def _lose_instrument(self, connection: Any) -> None:
+        """See to it that the instrument's own lock is not kept, without waiting: nobody knows whether we have it."""
 
     def _has_lost_lock(self, connection: Any) -> bool:
         """Tell whether the instrument's own lock, taken by the lock that is held, has been lost since."""
@@ -144,11 +155,14 @@ class BasePipe(Standalone):
 
         Raises:
             ConnectionTimeoutError: somebody else held it all the time.
+            ValueError: a time without an end, or none at all: each lock expires.
         """
-        seconds = check_timeout("timeout", timeout) or self.lock_time
+        if timeout is None or timeout == 0:
+            seconds = check_lock_time("lock_time", self.lock_time)
+        else:
+            seconds = check_lock_time("timeout", timeout)
         runtime, _, connection, _ = self._here()
-        while (late := late_hold(self)) is not None:
-            late.release()  # its holder begins again
+        self._forget_late()
         hold = self._hold
         if hold is not None and (hold.expired or hold.admits(runtime)):
             await self.unlock()
@@ -160,10 +174,14 @@ class BasePipe(Standalone):
             hold = Hold(self._lock, ticket, runtime, seconds, f"{self!r} ({caller})", self)
             hold.start(await self._lock_instrument(connection, left))
             self._hold = hold
-        except BaseException:
-            if hold is not None:
-                hold.release()
-            self._lock.leave(ticket)
+        except BaseException as error:
+            try:
+                if hold is not None and not isinstance(error, Exception):
+                    self._lose_instrument(connection)
+            finally:
+                if hold is not None:
+                    hold.release()
+                self._lock.leave(ticket)
             raise
 
     async def unlock(self) -> None:
@@ -172,12 +190,16 @@ class BasePipe(Standalone):
         If calls are running under it, that happens when they have ended.
         """
         runtime, _, connection, _ = self._here()
+        self._forget_late()
         hold = self._hold
         if hold is None or not self._may_pass(hold, runtime):
             return
         try:
             if not hold.expired:
                 await self._unlock_instrument(connection)
+        except BaseException:
+            self._lose_instrument(connection)
+            raise
         finally:
             self._forget(hold)
 
@@ -250,6 +272,11 @@ class BasePipe(Standalone):
             if self._hold is hold:
                 self._hold = None
 
+    def _forget_late(self) -> None:
+        """Give up what the caller has had and has lost by being late: it begins again, or needs it no more."""
+        while (late := late_hold(self)) is not None:
+            self._forget(late)
+
     async def _call_under(
         self,
         hold: Hold,
@@ -263,19 +290,22 @@ class BasePipe(Standalone):
         """Call *operate* under the lock that this pipe holds."""
         call = object()
         try:
-            held = hold.begin(call)
-            if not held or self._has_lost_lock(connection):
-                self._forget(hold)
-                why = "was lost with the connection" if held else "has expired"
-                raise LockExpiredError(
-                    f"{self!r}: the lock {why} before {method}, and others may have used the instrument since: "
-                    f"begin again{'' if held else ', with a longer lock_time'}"
-                )
-            if doubtful is None:
-                return await operate(*args, timeout=timeout)
-            return await self._call_in_doubt(doubtful, operate, timeout, *args)
+            try:
+                held = hold.begin(call)
+                if not held or self._has_lost_lock(connection):
+                    self._forget(hold)
+                    why = "was lost with the connection" if held else "has expired"
+                    raise LockExpiredError(
+                        f"{self!r}: the lock {why} before {method}, and others may have used the instrument since: "
+                        f"begin again{'' if held else ', with a longer lock_time'}"
+                    )
+                if doubtful is None:
+                    return await operate(*args, timeout=timeout)
+                return await self._call_in_doubt(doubtful, operate, timeout, *args)
+            finally:
+                hold.end(call)
         finally:
-            hold.end(call)
+            hold.end(call)  # again, in case that an interrupt came in the middle of the line above
 
     async def _call_in_doubt(
         self, doubtful: Doubtful, operate: Callable[..., Awaitable[Any]], timeout: float | None, *args: Any
@@ -336,6 +366,19 @@ class Place(NamedTuple):
 NOWHERE = Place(None, object(), None, None)
 
 
+def check_lock_time(name: str, seconds: Any) -> float:
+    """Return for how many seconds a lock is to be held.
+
+    Raises:
+        TypeError: not a number.
+        ValueError: not more than zero, or without an end.
+    """
+    checked = check_timeout(name, seconds)
+    if not checked:
+        raise ValueError(f"{name} must be more than 0 seconds, and not without an end, for a lock; not {seconds!r}")
+    return checked
+
+
 async def open_connection(connection: Any, timeout: float | None) -> None:
     """Connect, unless that has been done."""
     if not connection.connected():
@@ -360,9 +403,9 @@ def shared_stream(address: Address, runtime: Runtime, use: str = "a stream", **o
     is_serial = isinstance(address, SerialAddress)
     if is_serial:
         options["exclusive"] = False
-    settings = {"use": use}
-    if is_serial or (isinstance(address, HostAddress) and address.scheme == "rfc2217"):
-        settings |= {name: options.get(name, default) for name, default in LINE_SETTINGS.items()}
+    is_line = is_serial or (isinstance(address, HostAddress) and address.scheme == "rfc2217")
+    defaults = LINE_SETTINGS if is_line else STREAM_SETTINGS
+    settings = {"use": use} | {name: options.get(name, default) for name, default in defaults.items()}
 
     def make() -> Stream:
         classes = SimpleNamespace(

@@ -352,6 +352,7 @@ class Opening:
 
         Raises:
             ImportError: there is no PyVISA.
+            ValueError: there is no such library, or it misses what it needs for such a resource.
             DeadlineExpired, OSError: it cannot be opened.
         """
         try:
@@ -373,6 +374,8 @@ class Opening:
             if getattr(error, "error_code", None) == StatusCode.error_timeout:
                 raise DeadlineExpired from None
             raise ConnectionError(errno.EIO, str(error)) from None
+        except ValueError as error:
+            raise ValueError(f"{self._name}: the VISA library {self._library} cannot be used for it: {error}") from None
         assert isinstance(resource, MessageBasedResource)
         known: object = resource.resource_name
         if not isinstance(known, str):  # so pyvisa-sim takes what it does not know

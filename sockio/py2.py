@@ -622,21 +622,21 @@ def check_host(host):
         raise TypeError("host must be a str, got {}: {!r}".format(type(host).__name__, host))
     if ":" in host:
         address, percent, zone = host.partition("%")
-        if _is_ipv6(address) and bool(percent) == bool(zone) and _is_plain(zone):
+        if _normal_ipv6(address) and bool(percent) == bool(zone) and _is_plain(zone):
             return host
     elif host and _is_plain(host):
         return host
     raise ValueError("host must be a name or an IP address (IPv6 without brackets), got {!r}".format(host))
 
 
-def _is_ipv6(address):
+def _normal_ipv6(address):
+    """The shortest spelling of an IPv6 address; None for something else."""
     import socket
 
     try:
-        socket.inet_pton(socket.AF_INET6, address)
+        return socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, address))
     except (EnvironmentError, ValueError):
-        return False
-    return True
+        return None
 
 
 def _is_plain(name):
@@ -1493,7 +1493,7 @@ class BlockingRuntime(Runtime):
         if deadline is None:
             return function(*args)
         outcome = []
-        done = threading.Event()
+        done = BlockingWaiter()
 
         def work():
             try:
@@ -1505,8 +1505,7 @@ class BlockingRuntime(Runtime):
         thread = threading.Thread(target=work, name="sockio {}".format(function.__name__))
         thread.daemon = True
         thread.start()
-        if not done.wait(max(0, deadline - clock())):
-            raise DeadlineExpired
+        done.wait(deadline)
         value, error = outcome.pop()
         try:
             if error is not None:

@@ -51,7 +51,7 @@ class Resource:
 
         Args:
             runtime: of the caller.
-            settings: what has to be the same for all that share it, such as a baud rate.
+            settings: what has to be the same for all that share it, such as a baud rate; None is not to have been set.
             make: makes the object; it connects when it is used.
 
         Raises:
@@ -59,10 +59,9 @@ class Resource:
         """
         home = runtime.home() or _threads
         with _making:
-            alive = self.connections()
-            if alive and settings != self._settings:
-                names = dict.fromkeys([*settings, *self._settings])
-                different = [name for name in names if settings.get(name) != self._settings.get(name)]
+            names = dict.fromkeys([*settings, *self._settings])
+            different = [name for name in names if settings.get(name) != self._settings.get(name)]
+            if different and self.connections():
                 wanted = ", ".join(f"{name}={settings.get(name)!r}" for name in different)
                 present = ", ".join(f"{name}={self._settings.get(name)!r}" for name in different)
                 raise ValueError(f"{self.name} is in use with {present}: it cannot be had with {wanted} as well")

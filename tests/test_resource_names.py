@@ -47,6 +47,7 @@ EXAMPLES = [
     ("tcp:1.2.3.4:1234", HostAddress("tcp", "1.2.3.4", 1234), "tcp://1.2.3.4:1234"),
     ("TCP::[FE80::1%eth0]:1", HostAddress("tcp", "fe80::1%eth0", 1), "tcp://[fe80::1%25eth0]:1"),
     ("tcp:[::1]:65535", HostAddress("tcp", "::1", 65535), "tcp://[::1]:65535"),
+    ("tcp::[FE80:0:0::0:01%Eth0]:1", HostAddress("tcp", "fe80::1%Eth0", 1), "tcp://[fe80::1%25Eth0]:1"),
     (
         "serial::/dev/ttyUSB0::9600::8N1",
         SerialAddress("/dev/ttyUSB0", SERIAL_8N1),
@@ -77,6 +78,7 @@ EXAMPLES = [
     ("vxi::[::1]:4322::gpib0,5", VXI11Address("::1", "gpib0,5", 4322), "vxi::[::1]:4322::gpib0,5"),
     ("vxi::h::COM1,488", VXI11Address("h", "COM1,488"), "vxi::h::COM1,488"),
     ("hislip::h", HiSLIPAddress("h"), "hislip::h"),
+    ("vxi::[0:0:0:0:0:0:0:1]", VXI11Address("::1"), "vxi::[::1]"),
     ("hislip::[::1]:4880::HISLIP0", HiSLIPAddress("::1"), "hislip::[::1]"),
     ("hislip::h:4881::vendor name", HiSLIPAddress("h", "vendor name", 4881), "hislip::h:4881::vendor name"),
     ("prologix::COM3::10", PrologixAddress(COM3, 10), "prologix::COM3::10"),

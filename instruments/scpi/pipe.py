@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 #: How long others get their turn between two looks for a service request, in seconds.
 POLL_PAUSE = 0.1
 
+#: Seconds for a call of SerialScpiPipe, unless it is told otherwise.
+SERIAL_TIMEOUT = 1.0
+
 #: What ScpiPipe can talk to besides streams.
 MESSAGE_ADDRESSES = (VXI11Address, HiSLIPAddress, PrologixAddress, USBAddress, GPIBAddress, VISAAddress)
 
@@ -97,6 +100,10 @@ class ScpiPipe(BasePipe):
 
     async def _unlock_instrument(self, connection: Messages) -> None:
         await connection.unlock(self.timeout)
+
+    def _lose_instrument(self, connection: Messages) -> None:
+        if connection.has_lock:
+            connection.abandon()
 
     def _has_lost_lock(self, connection: Messages) -> bool:
         return connection.has_lock and (connection.generation != self._locked_generation or not connection.connected())
@@ -198,7 +205,7 @@ class ScpiPipe(BasePipe):
             timeout: seconds, instead of the pipe's.
         """
         block = encode_block(arrays.bytes_of(values, dtype, order))
-        await self._call("write", timeout, message.encode(self.encoding) + block + self._terminator)
+        await self._call("write", timeout, self._bytes_of(message) + block + self._terminator)
 
     async def clear(self, timeout: Timeout = DEFAULT) -> None:
         """Clear the device: it forgets input, output and what it was doing (IEEE 488.2, 5.8)."""
@@ -259,8 +266,14 @@ class ScpiPipe(BasePipe):
         return not is_stream(self._address)
 
     def _encode(self, message: str | bytes) -> bytes:
-        data = message.encode(self.encoding) if isinstance(message, str) else bytes(message)
-        return terminated(data, self._terminator)
+        return terminated(self._bytes_of(message), self._terminator)
+
+    def _bytes_of(self, message: str | bytes) -> bytes:
+        if isinstance(message, str):
+            return message.encode(self.encoding)
+        if isinstance(message, (bytes, bytearray, memoryview)):
+            return bytes(message)
+        raise TypeError(f"a message must be a str or bytes, not {message!r}")
 
     def _decode(self, response: bytes) -> str:
         try:
@@ -279,18 +292,20 @@ class SerialScpiPipe(ScpiPipe):
     Args:
         address: a resource string of a serial port or a socket, or a `ByteStreamPipe`, which is left as it is.
         term: what ends messages and responses: one character or more, or its code.
-        timeout: seconds for a call.
+        timeout: seconds for a call; without it that of the resource string, or else 1 s.
         encoding: of text.
 
     Raises:
         ValueError: the resource string is not understood, or not that of a stream.
     """
 
+    _default_timeout = SERIAL_TIMEOUT
+
     def __init__(
         self,
         address: str | Address | BasePipe,
         term: str | bytes | int | None = None,
-        timeout: Timeout = 1.0,
+        timeout: Timeout = DEFAULT,
         *,
         encoding: str = "utf-8",
     ) -> None:

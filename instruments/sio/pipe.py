@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Args:
             address: a resource string, see `sockio.resource`.
             timeout: seconds for a call: waiting for the lock, connecting, and what the call does. None for no limit.
+                Without it that of the resource string holds, or else 2 s.
 
         Attributes:
             lock_time: seconds after which a lock that is not released expires.
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
 
             Raises:
                 ConnectionTimeoutError: somebody else held it all the time.
+                ValueError: a time without an end, or none at all: each lock expires.
             """
             ...
 
@@ -153,6 +155,7 @@ if TYPE_CHECKING:
 
             Raises:
                 ConnectionTimeoutError: somebody else held it all the time.
+                ValueError: a time without an end, or none at all: each lock expires.
             """
             ...
 

@@ -355,7 +355,7 @@ if TYPE_CHECKING:
         Args:
             address: a resource string of a serial port or a socket, or a `ByteStreamPipe`, which is left as it is.
             term: what ends messages and responses: one character or more, or its code.
-            timeout: seconds for a call.
+            timeout: seconds for a call; without it that of the resource string, or else 1 s.
             encoding: of text.
 
         Raises:
@@ -367,7 +367,7 @@ if TYPE_CHECKING:
             cls,
             address: str | Address | BasePipe,
             term: str | bytes | int | None = None,
-            timeout: Timeout = 1.0,
+            timeout: Timeout = DEFAULT,
             *,
             encoding: str = "utf-8",
             resolve_futures: Literal[True] = True,
@@ -377,7 +377,7 @@ if TYPE_CHECKING:
             cls,
             address: str | Address | FuturesBasePipe,
             term: str | bytes | int | None = None,
-            timeout: Timeout = 1.0,
+            timeout: Timeout = DEFAULT,
             *,
             encoding: str = "utf-8",
             resolve_futures: Literal[False],
@@ -676,7 +676,7 @@ if TYPE_CHECKING:
             self,
             address: str | Address | FuturesBasePipe,
             term: str | bytes | int | None = None,
-            timeout: Timeout = 1.0,
+            timeout: Timeout = DEFAULT,
             *,
             encoding: str = "utf-8",
         ) -> None: ...

@@ -77,7 +77,7 @@ def find(
     Args:
         vendor_id, product_id: of the USB device.
         serial_number: in any case, as in VISA; None for any, and there must be only one then.
-        interface: None for the first one of the device.
+        interface: None, or 0 as VISA has it, for the first one of the device that is an instrument's.
         folder: where the kernel lists them.
 
     Raises:
@@ -90,7 +90,7 @@ def find(
         for device in there
         if (device.vendor_id, device.product_id) == (vendor_id, product_id)
         and (serial_number is None or serial_number.casefold() == device.serial_number.casefold())
-        and interface in (None, device.interface)
+        and interface in (None, 0, device.interface)
     ]
     if not found:
         listed = ", ".join(map(str, there)) or "none at all"

@@ -24,7 +24,7 @@ PARTS = (
     Part("common.py", only=("IPTOS_LOWDELAY", "DEFAULT_LIMIT", "DFT_KEEP_ALIVE")),
     Part(
         "resource/hosts.py",
-        only=("check_host", "check_port", "_is_ipv6", "_is_plain"),
+        only=("check_host", "check_port", "_normal_ipv6", "_is_plain"),
         rewritten={
             "isinstance(host, str)": "isinstance(host, TEXT)",
             "name.isprintable()": "is_printable(name)",
@@ -58,6 +58,27 @@ PARTS = (
         "runtimes/blocking.py",
         left_out=("run", "BlockingRuntime.spawn", "BlockingRuntime.check_callback"),
         rewritten={
+            # Python 2 has no time limits for locks.
+            """ another one, by a lock that is held until it is set.
+
+    An event of `threading` has a lock of its own, which it takes by a function in Python: an interrupt at the end of
+    that leaves it held for ever, and with it whoever sets the event.
+    \"""
+""": ' another one."""\n',
+            """        self._unset = threading.Lock()
+        self._unset.acquire()
+""": "        self._event = threading.Event()\n",
+            "self._unset.acquire(timeout=-1 if deadline is None else max(0, deadline - clock()))": (
+                "self._event.wait(None if deadline is None else max(0, deadline - clock()))"
+            ),
+            """            raise DeadlineExpired
+        self.set()
+""": "            raise DeadlineExpired\n",
+            """        try:
+            self._unset.release()
+        except RuntimeError:
+            pass  # has been set before
+""": "        self._event.set()\n",
             # Without a thread that watches, the end of an idle connection is noticed by the next call.
             """        from . import watcher
 

@@ -19,21 +19,21 @@ def check_host(host: str) -> str:
         raise TypeError(f"host must be a str, got {type(host).__name__}: {host!r}")
     if ":" in host:
         address, percent, zone = host.partition("%")
-        if _is_ipv6(address) and bool(percent) == bool(zone) and _is_plain(zone):
+        if _normal_ipv6(address) and bool(percent) == bool(zone) and _is_plain(zone):
             return host
     elif host and _is_plain(host):
         return host
     raise ValueError(f"host must be a name or an IP address (IPv6 without brackets), got {host!r}")
 
 
-def _is_ipv6(address: str) -> bool:
+def _normal_ipv6(address: str) -> str | None:
+    """The shortest spelling of an IPv6 address; None for something else."""
     import socket
 
     try:
-        socket.inet_pton(socket.AF_INET6, address)
+        return socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, address))
     except (OSError, ValueError):
-        return False
-    return True
+        return None
 
 
 def _is_plain(name: str) -> bool:
@@ -41,9 +41,10 @@ def _is_plain(name: str) -> bool:
 
 
 def normal_host(host: str) -> str:
-    """A host in lower case, but for an IPv6 address's zone: that is the name of a network interface."""
+    """A host in lower case, and an IPv6 address in its shortest spelling. A zone, which is the name of a network
+    interface, stays as it is."""
     name, percent, zone = check_host(host).partition("%")
-    return name.lower() + percent + zone
+    return (_normal_ipv6(name) or name.lower()) + percent + zone
 
 
 def read_host(text: str) -> str:

@@ -16,7 +16,7 @@ class USBAddress(Address):
         vid: the vendor's number.
         pid: the product's number.
         serial_number: the serial number, in the case in which it was given.
-        interface: the number of the interface in the device.
+        interface: the number of the interface in the device; 0 is the first one that is an instrument's.
         board: the number of the USB controller for VISA.
         resource_class: "INSTR" for an instrument (USBTMC), "RAW" for any device.
     """

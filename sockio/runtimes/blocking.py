@@ -38,17 +38,26 @@ def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
 
 
 class BlockingWaiter(Waiter):
-    """A thread that waits for another one."""
+    """A thread that waits for another one, by a lock that is held until it is set.
+
+    An event of `threading` has a lock of its own, which it takes by a function in Python: an interrupt at the end of
+    that leaves it held for ever, and with it whoever sets the event.
+    """
 
     def __init__(self) -> None:
-        self._event = threading.Event()
+        self._unset = threading.Lock()
+        self._unset.acquire()
 
     async def wait(self, deadline: float | None) -> None:
-        if not self._event.wait(None if deadline is None else max(0, deadline - clock())):
+        if not self._unset.acquire(timeout=-1 if deadline is None else max(0, deadline - clock())):
             raise DeadlineExpired
+        self.set()
 
     def set(self) -> None:
-        self._event.set()
+        try:
+            self._unset.release()
+        except RuntimeError:
+            pass  # has been set before
 
 
 class BlockingTransport(Transport):
@@ -216,7 +225,7 @@ class BlockingRuntime(Runtime):
         if deadline is None:
             return function(*args)
         outcome: list[tuple[Any, BaseException | None]] = []
-        done = threading.Event()
+        done = BlockingWaiter()
 
         def work() -> None:
             try:
@@ -228,8 +237,7 @@ class BlockingRuntime(Runtime):
         thread = threading.Thread(target=work, name=f"sockio {function.__name__}")
         thread.daemon = True
         thread.start()
-        if not done.wait(max(0, deadline - clock())):
-            raise DeadlineExpired
+        await done.wait(deadline)
         value, error = outcome.pop()
         try:
             if error is not None:

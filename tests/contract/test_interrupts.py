@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dis
+import itertools
 import queue
 import signal
 import subprocess
@@ -25,6 +26,8 @@ import pytest
 
 import sockio
 from sockio import sio
+from sockio.errors import DeadlineExpired
+from sockio.runtimes.blocking import BlockingWaiter, run
 from tests.contract.faults_leaks import descriptors, eventually
 from tests.contract.faults_server import Server, pattern
 
@@ -479,3 +482,37 @@ def test_sigint_ends_a_blocking_call_and_the_program_goes_on(server: Server) -> 
     assert errors == ""
     assert process.returncode == 0
     assert replies == ["next\n"] * 7
+
+
+@pytest.mark.parametrize("method", ["wait", "set"])
+def test_an_interrupt_of_who_waits_does_not_hold_up_who_wakes(method: str) -> None:
+    """Wherever it comes, in the standard library too: whose turn is next is told by everybody who leaves."""
+    for at in itertools.count(1):
+        waiter = BlockingWaiter()
+        waiting = waiter.wait(0.0)
+        left = at
+
+        def interrupt(frame: FrameType, event: str, argument: Any) -> Any:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                raise KeyboardInterrupt
+            return interrupt
+
+        before = sys.gettrace()
+        try:
+            sys.settrace(interrupt)
+            run(waiting) if method == "wait" else waiter.set()
+        except (KeyboardInterrupt, DeadlineExpired):
+            pass
+        finally:
+            sys.settrace(before)
+            waiting.close()
+        waking = threading.Thread(target=waiter.set, daemon=True)
+        waking.start()
+        waking.join(20)
+        assert not waking.is_alive(), f"interrupted at {at}"
+        run(waiter.wait(0.0))
+        run(waiter.wait(None))
+        if left > 0:
+            return

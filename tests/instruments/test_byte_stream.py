@@ -299,6 +299,25 @@ def test_all_pipes_share_one_connection(flavour: Flavour) -> None:
         flavour.call(pipes[0].drop)
 
 
+@pytest.mark.parametrize("setting", ["quiet=0.5", "connection_timeout=0.5"])
+def test_everybody_agrees_on_how_the_connection_behaves(flavour: Flavour, setting: str) -> None:
+    """Whoever wants a line to be quiet first would not be safe from late answers with somebody else's connection."""
+    with Peer(answer({b"x\n": b"y\n"})) as peer:
+        url = f"tcp://127.0.0.1:{peer.port}"
+        pipe = flavour.make(ByteStreamPipe, url, 10)
+        assert flavour.call(pipe.query_line, "x") == "y"
+        other = flavour.make(ByteStreamPipe, f"{url}?{setting}", 10)
+        name = setting.partition("=")[0]
+        with pytest.raises(ValueError, match=rf"in use with {name}=None: it cannot be had with {setting} as well"):
+            flavour.call(other.query_line, "x")
+        # What each call has of its own may be different.
+        other = flavour.make(ByteStreamPipe, f"{url}?timeout=10&eol=%0D%0A")
+        flavour.call(other.write_line, "z")
+        until(lambda: peer.received == b"x\nz\r\n")
+        assert peer.connections == 1
+        flavour.call(pipe.drop)
+
+
 def test_a_dropped_pipe_closes_its_connection(flavour: Flavour) -> None:
     closed = []
 

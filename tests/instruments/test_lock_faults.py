@@ -22,7 +22,7 @@ import pytest
 from instruments.base import blocking
 from instruments.byte_stream import ByteStreamPipe
 from instruments.comsrv import ComSrv
-from sockio import lock_files
+from sockio import lock_files, locks
 from sockio.errors import ConnectionTimeoutError, LockExpiredError
 from tests.instruments.pipe_flavours import FLAVOURS, Flavour, Peer, answer, until
 
@@ -244,3 +244,28 @@ def test_instruments_are_listed_while_others_come_and_go() -> None:
                 maker.result(10)
     finally:
         sys.setswitchinterval(interval)
+
+
+def test_an_interrupt_at_the_end_of_a_call_does_not_keep_the_lock() -> None:
+    """A call that is noted as running holds up its end."""
+    with Peer(answer({b"x\n": b"y\n"})) as peer:
+        pipe, other = (blocking(ByteStreamPipe)(peer.address, 10) for _ in range(2))
+        pipe.lock(0.5)
+        interrupted = False
+
+        def interrupt(frame: Any, event: str, argument: Any) -> None:
+            nonlocal interrupted
+            if not interrupted and frame.f_code is locks.Hold.end.__code__:
+                interrupted = True
+                raise KeyboardInterrupt
+
+        before = sys.gettrace()
+        try:
+            sys.settrace(interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                pipe.query_line("x")
+        finally:
+            sys.settrace(before)
+        pipe.unlock()
+        assert other.query_line("x") == "y"
+        other.drop()

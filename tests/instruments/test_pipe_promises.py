@@ -69,6 +69,23 @@ def test_an_adapter_waits_as_long_as_the_call_says(flavour: Flavour, bench: Any,
     flavour.call(patient.drop)
 
 
+@pytest.mark.parametrize("message", [5, None, [65, 66], 1.5])
+def test_what_is_no_message_is_not_sent(flavour: Flavour, message: Any) -> None:
+    """Not as so many zeros either, which a whole number is to bytes()."""
+    with Peer(listen) as peer:
+        pipe = flavour.make(ScpiPipe, peer.address, 10)
+        flavour.call(pipe.connect)
+        for method in (pipe.write, pipe.query, pipe.query_int, pipe.query_binary, pipe.query_array):
+            with pytest.raises(TypeError, match="a message must be a str or bytes, not"):
+                flavour.call(method, message)
+        with pytest.raises(TypeError, match="a message must be a str or bytes, not"):
+            flavour.call(pipe.write_array, message, [1, 2])
+        flavour.call(pipe.write, "end")
+        until(lambda: peer.received.endswith(b"end\n"))
+        assert peer.received == b"end\n"
+        flavour.call(pipe.drop)
+
+
 def test_a_peer_that_has_closed_ends_neither_reading_nor_asking(flavour: Flavour) -> None:
     def serve(connection: socket.socket, peer: Peer) -> None:
         if peer.connections == 1:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any
 
 import numpy
 import pytest
 
+from instruments.base import blocking
 from instruments.message import NotSupported
 from instruments.scpi import ErrorEntry, Instrument, InstrumentError, ScpiPipe
 from sockio.errors import LockExpiredError, ProtocolError
@@ -300,6 +303,33 @@ def test_a_lock_is_taken_given_back_and_expires(flavour: Flavour, bench: Any, pl
         await mine.drop()
 
     flavour.run(contract)
+
+
+@pytest.mark.parametrize("place", ["vxi11", "hislip"])
+@pytest.mark.parametrize(("method", "moment"), [("_lock_instrument", "return"), ("_unlock_instrument", "call")])
+def test_an_interrupt_leaves_no_lock_in_the_instrument(bench: Any, place: str, method: str, moment: str) -> None:
+    """When it has been taken and nobody knows yet, and when it was about to be given back."""
+    pipe = blocking(ScpiPipe)(address(bench, place), 10)
+    assert pipe.query("*IDN?") == IDENTITY
+
+    def interrupt(frame: FrameType, event: str, argument: Any) -> Any:
+        if frame.f_code.co_name != method or frame.f_code.co_filename != ScpiPipe.query.__code__.co_filename:
+            return interrupt if event == "call" else None
+        if event == moment and (event == "call" or argument is not None):
+            raise KeyboardInterrupt
+        return interrupt
+
+    before = sys.gettrace()
+    try:
+        sys.settrace(interrupt)
+        with pytest.raises(KeyboardInterrupt), pipe:
+            pass
+    finally:
+        sys.settrace(before)
+    assert not pipe.locked
+    with pipe:
+        assert pipe.query("*IDN?") == IDENTITY
+    pipe.drop()
 
 
 def test_many_at_once_on_one_pipe(flavour: Flavour, bench: Any, place: str) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from instruments.scpi import ScpiPipe
+from instruments.byte_stream import ByteStreamPipe
+from instruments.cobs_stream import CobsStream
+from instruments.scpi import ScpiPipe, SerialScpiPipe
 from sockio import registry
 from tests.contract.flavours import FLAVOURS, Flavour
 
@@ -35,6 +37,11 @@ def test_the_mode_of_hislip(flavour: Flavour, bench: Any) -> None:
         with pytest.raises(ValueError, match=r"is in use with mode='overlap': it cannot be had with mode='synchr"):
             await flavour.make(ScpiPipe, f"hislip::{bench.url('multimeter', 1)}", mode="synchronized").connect()
         await pipe.drop()
+        del pipe, connection
+        pipe = flavour.make(ScpiPipe, f"hislip::{bench.url('multimeter', 1)}", timeout=5)
+        await pipe.connect()
+        await flavour.make(ScpiPipe, f"hislip::{bench.url('multimeter', 1)}", timeout=5, mode=None).connect()
+        await pipe.drop()
 
     flavour.run(contract)
 
@@ -48,6 +55,26 @@ def test_a_character_that_ends_responses_of_vxi11(flavour: Flavour, bench: Any) 
         await pipe.drop()
 
     flavour.run(contract)
+
+
+@pytest.mark.parametrize(
+    ("make", "address", "timeout"),
+    [
+        (ScpiPipe, "tcp://host:5025", 2),
+        (ScpiPipe, "tcp://host:5025?timeout=7", 7),
+        (SerialScpiPipe, "tcp://host:5025", 1),
+        (SerialScpiPipe, "tcp://host:5025?timeout=7", 7),
+        (ByteStreamPipe, "tcp://host:5025?timeout=7", 7),
+        (CobsStream, "tcp://host:5025?timeout=7", 7),
+        (ScpiPipe, "prologix::host:1234::10", 2),
+        (ScpiPipe, "prologix::tcp://host:1234?timeout=7::10", 7),
+        (ScpiPipe, "prologix::serial:///dev/ttyUSB0?timeout=7::10", 7),
+    ],
+)
+def test_the_timeout_of_the_resource_string(make: Callable[..., Any], address: str, timeout: float) -> None:
+    assert make(address).timeout == timeout
+    assert make(address, timeout=5).timeout == 5
+    assert make(address, timeout=None).timeout is None
 
 
 @pytest.mark.parametrize(

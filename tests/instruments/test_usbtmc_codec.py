@@ -9,6 +9,7 @@ import pytest
 
 from instruments.usbtmc import codec, sysfs
 from sockio.errors import ProtocolError
+from sockio.resource import USBAddress, parse
 
 
 def test_a_message_out() -> None:
@@ -79,6 +80,8 @@ def folder(tmp_path: Path) -> Path:
     plug("usbtmc1", "MY6", "1")
     plug("usbtmc2", "MY6", "0")
     plug("usbtmc3", None, "0", "1209")
+    plug("usbtmc5", "MY8", "3")
+    plug("usbtmc6", "MY8", "2")
     (listing / "usbtmc4").mkdir()
     (listing / "hiddev0").mkdir()
     return listing
@@ -97,6 +100,23 @@ def folder(tmp_path: Path) -> Path:
 )
 def test_finding_an_instrument(folder: Path, vendor: int, serial: str | None, interface: int | None, path: str) -> None:
     assert sysfs.find(vendor, 0x17A6, serial, interface, folder) == path
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("USB::0x0957::0x17A6::MY5::INSTR", "/dev/usbtmc0"),
+        ("USB::0x0957::0x17A6::MY6::INSTR", "/dev/usbtmc2"),
+        ("USB::0x0957::0x17A6::MY6::1::INSTR", "/dev/usbtmc1"),
+        ("USB::0x0957::0x17A6::MY8::INSTR", "/dev/usbtmc6"),
+        ("USB::0x0957::0x17A6::MY8::3::INSTR", "/dev/usbtmc5"),
+    ],
+)
+def test_the_interface_of_a_name(folder: Path, name: str, path: str) -> None:
+    """Without a number it is the lowest one that is an instrument's (VPP-4.3), which in some devices is not 0."""
+    address = parse(name)
+    assert isinstance(address, USBAddress)
+    assert sysfs.find(address.vid, address.pid, address.serial_number, address.interface, folder) == path
 
 
 def test_what_is_not_there(folder: Path) -> None:

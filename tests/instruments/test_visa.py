@@ -244,6 +244,24 @@ except ImportError as error:
     assert "pip install sockio[visa]" in done.stdout, done.stderr
 
 
+def test_a_library_that_cannot_be_used() -> None:
+    """There is none by that name; or it has nothing for GPIB, and says what it needs."""
+    program = """
+import sys
+sys.modules["gpib"] = sys.modules["gpib_ctypes"] = None
+from instruments.visa import VisaConnection
+from sockio.runtimes import blocking
+for library in ("@nothing", "@py"):
+    try:
+        blocking.run(VisaConnection("GPIB0::9::INSTR", blocking.runtime, library).open(5))
+    except ValueError as error:
+        print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=50)
+    assert "GPIB0::9::INSTR: the VISA library @nothing cannot be used for it: Wrapper not found" in done.stdout
+    assert "GPIB0::9::INSTR: the VISA library @py cannot be used for it: Please install" in done.stdout, done.stderr
+
+
 @pytest.fixture
 def socket_name(serve_config: Callable[..., Any], unused_port: int) -> Iterator[str]:
     device = {
