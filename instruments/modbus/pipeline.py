@@ -120,12 +120,12 @@ class Replies(Framing[Any]):
                 continue
             check_unit(self.unit, unit, adu)
             outcome = answer.request.answer(unit, pdu)
-            del self.open[transaction]
             if outcome.__class__ is ModbusError:
                 outcome.resource = answer._pipeline._device.address
                 answer._settle(None, outcome)
             else:
                 answer._settle(outcome)
+            del self.open[transaction]  # at last, so that an interrupt loses none
             count += 1
 
 
@@ -163,6 +163,7 @@ class Pipeline(Standalone):
         self._window = check_count("window", window, 1)
         self._timeout = timeout if timeout is DEFAULT else check_timeout("timeout", timeout)
         self._queued: deque[Answer[Any]] = deque()
+        self._unanswered: dict[int, Answer[Any]] = {}  # by transaction
         self._waited_for: list[Answer[Any]] = []  # while somebody else sends and receives
         self._running = threading.Lock()  # by whoever sends and receives; the others wait for their answers
 
@@ -244,8 +245,13 @@ class Pipeline(Standalone):
         Raises:
             OSError, ProtocolError: the connection failed.
         """
-        while self._queued:
-            await self._wait(self._queued[-1])
+        queued = list(self._queued)  # first, as what is sent meanwhile is entered among the unanswered before it leaves
+        answers = [*reversed(queued), *self._unanswered.values()]
+        for answer in answers:
+            await self._wait(answer)
+        for answer in answers:
+            if answer._error is not None and not isinstance(answer._error, ModbusError):
+                raise answer._error
 
     async def __aenter__(self) -> Self:
         return self
@@ -296,7 +302,7 @@ class Pipeline(Standalone):
         What is on its way by then is still waited for, so that the link is in step.
         """
         replies = Replies(self._device._unit)
-        unanswered = replies.open
+        unanswered = self._unanswered = replies.open
         try:
             while unanswered or not wanted.done():
                 fresh = not unanswered
@@ -329,7 +335,9 @@ class Pipeline(Standalone):
     def _give_up(self, unanswered: dict[int, Answer[Any]], error: BaseException) -> None:
         """Settle what will not be answered; what has not been sent either, unless its task was only cancelled."""
         for answer in unanswered.values():
-            answer._settle(None, given_up(error))
+            if not answer.done():
+                answer._settle(None, given_up(error))
+        unanswered.clear()
         while self._queued and isinstance(error, Exception):
             self._queued.popleft()._settle(None, given_up(error))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -346,4 +347,44 @@ def test_a_task_that_is_cancelled_while_it_receives_for_others() -> None:
         await device.drop()
 
     with modbus_peer(script) as peer:
+        asyncio.run(main(peer.port))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_others_have_sent_is_waited_for_as_well(fails: bool) -> None:
+    """The end of a block tells of a failure, also if another task was receiving when it happened."""
+    requests: list[bytes] = []
+    go = threading.Event()
+
+    def script(transaction: int, unit: int, pdu: bytes) -> bytes:
+        go.wait(30)
+        return bytes(7) + b"x" if fails else echo_address(transaction, unit, pdu)
+
+    async def main(port: int) -> None:
+        device = ModBusDevice(f"modbus::tcp::127.0.0.1:{port}::1", timeout=30)
+        pipeline = device.pipeline()
+        answers = [pipeline.read_holding(index) for index in range(5)]
+
+        async def ask() -> list[int]:
+            return await answers[0]
+
+        asking = asyncio.create_task(ask())
+        while not requests:  # all of them go out at once
+            await asyncio.sleep(0.01)  # noqa: ASYNC110  the other side is a thread
+        flushing = asyncio.create_task(pipeline.flush())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not flushing.done()
+        go.set()
+        outcome = await asyncio.gather(flushing, asking, return_exceptions=True)
+        assert all(answer.done() for answer in answers)
+        if fails:
+            assert [type(each) for each in outcome] == [ProtocolError] * 2
+        else:
+            assert outcome == [None, [0]]
+            assert [answer.result() for answer in answers] == [[index] for index in range(5)]
+            await pipeline.flush()  # nothing is left
+        await device.drop()
+
+    with modbus_peer(script, requests) as peer:
         asyncio.run(main(peer.port))
