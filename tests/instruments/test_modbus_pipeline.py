@@ -369,8 +369,8 @@ def test_what_others_have_sent_is_waited_for_as_well(fails: bool) -> None:
             return await answers[0]
 
         asking = asyncio.create_task(ask())
-        while not requests:  # all of them go out at once
-            await asyncio.sleep(0.01)  # noqa: ASYNC110  the other side is a thread
+        while not requests:  # noqa: ASYNC110  all of them go out at once; the other side is a thread
+            await asyncio.sleep(0.01)
         flushing = asyncio.create_task(pipeline.flush())
         for _ in range(5):
             await asyncio.sleep(0)
