@@ -48,7 +48,7 @@ class Hub:
         self.failure: Exception | None = None
         self._runtime = runtime
         self._changing = threading.Lock()
-        # What users give, functions among it, is not kept: it may keep the bus, which is open as long as somebody has it.
+        # Users' functions are not kept: they may keep the bus, which is open as long as somebody has it.
         self._queues: tuple[tuple[weakref.ref[MessageQueue], tuple[CanFilter, ...]], ...] = ()
         self._listeners: tuple[weakref.ref[CanBus], ...] = ()
         self._arrived: deque[list[can.Message]] = deque()
