@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from sockio.checks import check_count
 from sockio.condition import Condition
 from sockio.deadline import DEFAULT, check_timeout
 from sockio.errors import ProtocolError
@@ -35,6 +34,9 @@ T = TypeVar("T")
 
 #: How many requests a device takes at once: 1 to 16, says the MBAP guide (section 4.2.2), which depends on the device.
 WINDOW = 16
+
+#: What transaction numbers of 16 bits tell apart.
+MOST = 0xFFFF
 
 
 class Answer(Generic[T]):
@@ -148,11 +150,11 @@ class Pipeline(Standalone):
 
     Args:
         device: over Modbus TCP.
-        window: how many requests are on their way at most; see the manual of the device.
+        window: how many requests are on their way at most, up to 65535; see the manual of the device.
         timeout: seconds in which the next answer has to come; the device's own without it.
 
     Raises:
-        ValueError: the device is not on Modbus TCP, or takes broadcasts.
+        ValueError: the device is not on Modbus TCP, or takes broadcasts; or there is no such window.
     """
 
     def __init__(self, device: Station, window: int = WINDOW, timeout: Timeout = DEFAULT) -> None:
@@ -160,7 +162,7 @@ class Pipeline(Standalone):
         if device._protocol != "tcp" or device._broadcast:
             raise ValueError(f"{device!r}: only answers over Modbus TCP say what they answer")
         self._device = device
-        self._window = check_count("window", window, 1)
+        self._window = requests.whole("window", window, 1, MOST)
         self._timeout = timeout if timeout is DEFAULT else check_timeout("timeout", timeout)
         self._queued: deque[Answer[Any]] = deque()
         self._unanswered: dict[int, Answer[Any]] = {}  # by transaction
@@ -326,7 +328,8 @@ class Pipeline(Standalone):
         while self._queued and len(unanswered) < self._window:
             answer = self._queued[0]
             if not answer.done():
-                transaction = next(transactions) & 0xFFFF
+                while (transaction := next(transactions) & 0xFFFF) in unanswered:
+                    pass  # it has gone all the way around while that one was waited for
                 frames.append(tcp_frame(answer.request, self._device._unit, transaction))
                 unanswered[transaction] = answer
             self._queued.popleft()  # at last, so that an interrupt loses none
