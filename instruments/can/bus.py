@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import weakref
+import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -85,7 +85,6 @@ class CanBus(Standalone):
         self._looped_back = parsed.interface == "loopback"
         self._home: object = self
         self._connection: CanConnection | None = None
-        self._silence: weakref.finalize[..., Any] | None = None
 
     @property
     def address(self) -> str:
@@ -166,6 +165,9 @@ class CanBus(Standalone):
         frames = frames_of(msg)
         await connection.send(frames, self._deadline(runtime, timeout))
         if self._looped_back and frames:
+            now = time.time()
+            for frame in frames:
+                frame.timestamp = now
             await connection.hub.deliver(frames)
 
     # Receiving
@@ -214,13 +216,11 @@ class CanBus(Standalone):
         if connection is None or self._home is not home:
             runtime.check_callback("on_error", self._on_error)
             connection = shared_connection(self._address, self._options, runtime)
-            self._home, self._connection = home, connection
+            before, self._home, self._connection = self._connection, home, connection
             if self._on_error is not None:
-                if self._silence is not None:
-                    self._silence()
-                connection.hub.add_listener(self._on_error)
-                self._silence = weakref.finalize(self, connection.hub.remove_listener, self._on_error)
-                self._silence.atexit = False
+                if before is not None:
+                    before.hub.remove_listener(self)
+                connection.hub.add_listener(self)
         return runtime, connection
 
     def _deadline(self, runtime: Runtime, timeout: Timeout) -> float | None:

@@ -103,7 +103,7 @@ class CanConnection:
         session = await self.open(deadline)
         await session.send(frames, deadline)
 
-    def subscribe(self, queue: MessageQueue, filters: tuple[CanFilter, ...]) -> None:
+    def subscribe(self, queue: weakref.ref[MessageQueue], filters: tuple[CanFilter, ...]) -> None:
         """Put what is received from now on into a queue too; the driver passes no less than all queues want."""
         self.hub.add(queue, filters)
         try:

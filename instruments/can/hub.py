@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+import weakref
+from collections import deque
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from .errors import CanBusError, CanBusOffError
 from .filters import CanFilter, union
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from sockio.runtimes.base import Runtime
 
+    from .bus import CanBus
     from .message_queue import MessageQueue
     from .messages import ErrorMessage
 
@@ -46,28 +48,31 @@ class Hub:
         self.failure: Exception | None = None
         self._runtime = runtime
         self._changing = threading.Lock()
-        self._queues: tuple[tuple[MessageQueue, tuple[CanFilter, ...]], ...] = ()
-        self._listeners: tuple[Callable[[CanBusError], Any], ...] = ()
+        # Users' functions are not kept: they may keep the bus, which is open as long as somebody has it.
+        self._queues: tuple[tuple[weakref.ref[MessageQueue], tuple[CanFilter, ...]], ...] = ()
+        self._listeners: tuple[weakref.ref[CanBus], ...] = ()
+        self._arrived: deque[list[can.Message]] = deque()
+        self._putting = threading.Lock()
 
-    def add(self, queue: MessageQueue, filters: tuple[CanFilter, ...]) -> None:
+    def add(self, queue: weakref.ref[MessageQueue], filters: tuple[CanFilter, ...]) -> None:
         """Put what comes from now on into a queue too."""
         with self._changing:
             self._queues = (*self._queues, (queue, filters))
 
-    def remove(self, queue: MessageQueue) -> None:
+    def remove(self, queue: weakref.ref[MessageQueue]) -> None:
         """Put nothing into a queue any more. May be repeated."""
         with self._changing:
             self._queues = tuple(entry for entry in self._queues if entry[0] is not queue)
 
-    def add_listener(self, listener: Callable[[CanBusError], Any]) -> None:
-        """Call somebody with each error."""
+    def add_listener(self, bus: CanBus) -> None:
+        """Call the ``on_error`` of a bus with each error, as long as somebody has that object."""
         with self._changing:
-            self._listeners = (*self._listeners, listener)
+            self._listeners = (*(each for each in self._listeners if each() is not None), weakref.ref(bus))
 
-    def remove_listener(self, listener: Callable[[CanBusError], Any]) -> None:
-        """Call somebody no more. May be repeated."""
+    def remove_listener(self, bus: CanBus) -> None:
+        """Call it no more. May be repeated."""
         with self._changing:
-            self._listeners = tuple(each for each in self._listeners if each is not listener)
+            self._listeners = tuple(each for each in self._listeners if each() is not bus)
 
     def filters(self) -> tuple[CanFilter, ...] | None:
         """Return the filters that pass what anybody wants; none for all frames, None if nobody wants any."""
@@ -75,11 +80,22 @@ class Hub:
 
     async def deliver(self, messages: list[can.Message]) -> None:
         """Put messages of python-can into the queues; hear of errors."""
-        for queue, _ in self._queues:
-            queue.put_all(messages)
+        self._arrived.append(messages)
+        self._put_arrived()
         for message in messages:
             if message.is_error_frame:
                 await self._hear(from_python_can(message))  # type: ignore[arg-type]
+
+    def _put_arrived(self) -> None:
+        """Put what has come into the queues: one thread does so for all, so that no frames come between others."""
+        while self._arrived and self._putting.acquire(blocking=False):
+            try:
+                while self._arrived:
+                    messages = self._arrived.popleft()
+                    for queue in self._present():
+                        queue.put_all(messages)
+            finally:
+                self._putting.release()
 
     async def lose(self, error: CanBusError) -> None:
         """Hear that the bus has been lost."""
@@ -93,14 +109,17 @@ class Hub:
         """Hear that the bus is open."""
         self.state = "active"
         self.failure = None
-        for queue, _ in self._queues:
+        for queue in self._present():
             queue.open = True
 
     def end(self) -> None:
         """Hear that nothing more will come: let nobody wait."""
         self.state = "disconnected"
-        for queue, _ in self._queues:
+        for queue in self._present():
             queue.close()
+
+    def _present(self) -> list[MessageQueue]:
+        return [queue for reference, _ in self._queues if (queue := reference()) is not None]
 
     async def _hear(self, message: ErrorMessage) -> None:
         self.error_frames += 1
@@ -120,8 +139,11 @@ class Hub:
 
     async def _tell(self, error: CanBusError) -> None:
         for listener in self._listeners:
+            bus = listener()
+            if bus is None or bus._on_error is None:
+                continue
             try:
-                awaitable = self._runtime.invoke(listener, error)
+                awaitable = self._runtime.invoke(bus._on_error, error)
                 if awaitable is not None:
                     await awaitable
             except Exception:

@@ -1,7 +1,8 @@
 """Messages in files.
 
 Their format is told by the name: ``.asc`` and ``.blf`` (Vector), ``.trc`` (PEAK), ``.csv``, ``.db`` (SQLite) and more
-that python-can reads and writes, and ``.log`` (candump); most of them also with ``.gz`` after it.
+that python-can reads and writes, and ``.log`` (candump); most of them also with ``.gz`` after it. In ``.asc`` times
+begin at 0. Into ``.trc`` python-can writes data frames alone, and leaves out others.
 """
 
 from __future__ import annotations
@@ -24,11 +25,15 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
+#: Formats that do not tell frames of CAN FD from others, as python-can writes them.
+WITHOUT_FD = (".csv", ".csv.gz", ".db")
+
+
 def read_log(path: str | os.PathLike[str]) -> Iterator[CanMessage]:
     """Go through the messages in a file.
 
     Raises:
-        ImportError: python-can is missing (``pip install sockio[can]``).
+        ImportError: python-can is missing (``pip install sockio[can]``), or what it needs for this format.
         OSError: the file cannot be read.
         ValueError: its name tells no format, or what is in it is not of that format.
     """
@@ -39,8 +44,12 @@ def read_log(path: str | os.PathLike[str]) -> Iterator[CanMessage]:
             message = next(messages)
         except StopIteration:
             return
-        except OSError:
-            raise
+        except NotImplementedError as error:
+            raise ImportError(f"{name}: {error}") from error
+        except OSError as error:
+            if not isinstance(error, gzip.BadGzipFile):
+                raise
+            raise ValueError(f"{name}: not of the format that its name tells: {error}") from error
         except Exception as error:  # python-can's readers raise what their parsing does
             raise ValueError(f"{name}: not of the format that its name tells: {error}") from error
         yield message
@@ -66,7 +75,7 @@ class LogWriter:
         channel: what the file says that messages came from.
 
     Raises:
-        ImportError: python-can is missing (``pip install sockio[can]``).
+        ImportError: python-can is missing (``pip install sockio[can]``), or what it needs for this format.
         OSError: the file cannot be written.
         ValueError: its name tells no format.
     """
@@ -75,13 +84,25 @@ class LogWriter:
         name = os.fspath(path)
         self._channel = channel
         self._text: IO[str] | None = open_text(name, "wt") if is_candump(name) else None
-        self._writer: Any = None if self._text else optional("can", ADVICE).Logger(name)
+        self._knows_fd = not name.lower().endswith(WITHOUT_FD)
+        try:
+            self._writer: Any = None if self._text else optional("can", ADVICE).Logger(name)
+        except NotImplementedError as error:
+            raise ImportError(f"{name}: {error}") from error
 
     def write(self, message: CanMessage | GctMessage) -> None:
-        """Write a message, raw or of the GCT protocol, with the time at which it was received."""
+        """Write a message, raw or of the GCT protocol, with the time at which it was received.
+
+        Raises:
+            ValueError: a frame of CAN FD, which the format cannot hold.
+        """
         if isinstance(message, GctMessage):
             for frame in encode(message):
                 self.write(DataMessage(frame.canid, True, frame.data))
+        elif not self._knows_fd and isinstance(message, DataMessage) and message.fd:
+            raise ValueError(
+                f"a file of this format cannot hold frames of CAN FD, such as {message}; .asc and .blf can"
+            )
         elif self._text is not None:
             self._text.write(write_line(message, self._channel))
         else:

@@ -152,10 +152,11 @@ class CanReceiver(Standalone):
         self._end()
         queue = MessageQueue(self._source(), self._maxsize)
         self._lost_before = connection.lost_by_driver()
-        connection.subscribe(queue, self._filters)
+        reference = weakref.ref(queue)
+        connection.subscribe(reference, self._filters)
         self._queue = queue
         self._connection = connection
-        self._unsubscribe = weakref.finalize(self, connection.hub.remove, queue)
+        self._unsubscribe = weakref.finalize(self, connection.hub.remove, reference)
         self._unsubscribe.atexit = False
         return connection
 

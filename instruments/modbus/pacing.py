@@ -16,6 +16,7 @@ from sockio.serial_port import Serial
 if TYPE_CHECKING:
     from sockio.link import Link
     from sockio.registry import Resource
+    from sockio.runtimes.base import Runtime
     from sockio.stream import Stream
 
     from .codec import RtuExchange
@@ -51,15 +52,15 @@ class Pace:
         self._late: dict[int, float] = {}
         self._all_late = 0.0
 
-    async def wait(self, stream: Stream, unit: int | None, timeout: float | None) -> float | None:
-        """Wait for the silence before a request to a unit, or to all; return what is left of the timeout.
-
-        While an answer to an earlier request may come, which looks like that to this one, time does not count.
-        """
-        runtime = stream.runtime
-        late = 0.0 if unit is None else max(self._late.get(unit, 0.0), self._all_late) - monotonic()
+    async def let_late_answers_pass(self, runtime: Runtime, unit: int) -> None:
+        """Wait while an answer to an earlier request may come, which looks like that to the next one to a unit."""
+        late = max(self._late.get(unit, 0.0), self._all_late) - monotonic()
         if late > 0:
             await runtime.sleep(late)
+
+    async def wait(self, stream: Stream, timeout: float | None) -> float | None:
+        """Wait for the silence before a request; return what is left of the timeout."""
+        runtime = stream.runtime
         gap = self._free - monotonic()
         if gap <= 0:
             return timeout
@@ -131,10 +132,16 @@ def gap_of(stream: Stream) -> float:
     return CHARACTERS * character_time(stream) if stream.baudrate <= FAST_BAUDRATE else FAST_GAP
 
 
+async def let_late_answers_pass(stream: Stream, unit: int) -> None:
+    """Do so on the line that a stream is: see `Pace`."""
+    await _lines[stream].pace.let_late_answers_pass(stream.runtime, unit)
+
+
 async def ask(stream: Stream, exchange: RtuExchange, timeout: float | None) -> Any:
-    """Make an exchange over RTU."""
+    """Make an exchange over RTU. The time for which late answers are let pass does not count."""
     pace = _lines[stream].pace
-    left = await pace.wait(stream, exchange.unit, timeout)
+    await pace.let_late_answers_pass(stream.runtime, exchange.unit)
+    left = await pace.wait(stream, timeout)
     began = monotonic()
     try:
         if exchange.request.size is None and exchange.request.count_at is None:
@@ -174,7 +181,7 @@ async def receive_until_silent(link: Link, deadline: float | None, stream: Strea
 async def tell(stream: Stream, data: bytes, timeout: float | None) -> None:
     """Send a request over RTU that nobody answers."""
     pace = _lines[stream].pace
-    left = await pace.wait(stream, None, timeout)
+    left = await pace.wait(stream, timeout)
     try:
         await stream.write(data, left)
     finally:

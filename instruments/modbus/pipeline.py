@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from sockio.checks import check_count
 from sockio.condition import Condition
 from sockio.deadline import DEFAULT, check_timeout
 from sockio.errors import ProtocolError
@@ -35,6 +34,9 @@ T = TypeVar("T")
 
 #: How many requests a device takes at once: 1 to 16, says the MBAP guide (section 4.2.2), which depends on the device.
 WINDOW = 16
+
+#: What transaction numbers of 16 bits tell apart.
+MOST = 0xFFFF
 
 
 class Answer(Generic[T]):
@@ -120,12 +122,12 @@ class Replies(Framing[Any]):
                 continue
             check_unit(self.unit, unit, adu)
             outcome = answer.request.answer(unit, pdu)
-            del self.open[transaction]
             if outcome.__class__ is ModbusError:
                 outcome.resource = answer._pipeline._device.address
                 answer._settle(None, outcome)
             else:
                 answer._settle(outcome)
+            del self.open[transaction]  # at last, so that an interrupt loses none
             count += 1
 
 
@@ -148,11 +150,11 @@ class Pipeline(Standalone):
 
     Args:
         device: over Modbus TCP.
-        window: how many requests are on their way at most; see the manual of the device.
+        window: how many requests are on their way at most, up to 65535; see the manual of the device.
         timeout: seconds in which the next answer has to come; the device's own without it.
 
     Raises:
-        ValueError: the device is not on Modbus TCP, or takes broadcasts.
+        ValueError: the device is not on Modbus TCP, or takes broadcasts; or there is no such window.
     """
 
     def __init__(self, device: Station, window: int = WINDOW, timeout: Timeout = DEFAULT) -> None:
@@ -160,9 +162,10 @@ class Pipeline(Standalone):
         if device._protocol != "tcp" or device._broadcast:
             raise ValueError(f"{device!r}: only answers over Modbus TCP say what they answer")
         self._device = device
-        self._window = check_count("window", window, 1)
+        self._window = requests.whole("window", window, 1, MOST)
         self._timeout = timeout if timeout is DEFAULT else check_timeout("timeout", timeout)
         self._queued: deque[Answer[Any]] = deque()
+        self._unanswered: dict[int, Answer[Any]] = {}  # by transaction
         self._waited_for: list[Answer[Any]] = []  # while somebody else sends and receives
         self._running = threading.Lock()  # by whoever sends and receives; the others wait for their answers
 
@@ -244,8 +247,13 @@ class Pipeline(Standalone):
         Raises:
             OSError, ProtocolError: the connection failed.
         """
-        while self._queued:
-            await self._wait(self._queued[-1])
+        queued = list(self._queued)  # first, as what is sent meanwhile is entered among the unanswered before it leaves
+        answers = [*reversed(queued), *self._unanswered.values()]
+        for answer in answers:
+            await self._wait(answer)
+        for answer in answers:
+            if answer._error is not None and not isinstance(answer._error, ModbusError):
+                raise answer._error
 
     async def __aenter__(self) -> Self:
         return self
@@ -296,7 +304,7 @@ class Pipeline(Standalone):
         What is on its way by then is still waited for, so that the link is in step.
         """
         replies = Replies(self._device._unit)
-        unanswered = replies.open
+        unanswered = self._unanswered = replies.open
         try:
             while unanswered or not wanted.done():
                 fresh = not unanswered
@@ -320,7 +328,8 @@ class Pipeline(Standalone):
         while self._queued and len(unanswered) < self._window:
             answer = self._queued[0]
             if not answer.done():
-                transaction = next(transactions) & 0xFFFF
+                while (transaction := next(transactions) & 0xFFFF) in unanswered:
+                    pass  # it has gone all the way around while that one was waited for
                 frames.append(tcp_frame(answer.request, self._device._unit, transaction))
                 unanswered[transaction] = answer
             self._queued.popleft()  # at last, so that an interrupt loses none
@@ -329,7 +338,9 @@ class Pipeline(Standalone):
     def _give_up(self, unanswered: dict[int, Answer[Any]], error: BaseException) -> None:
         """Settle what will not be answered; what has not been sent either, unless its task was only cancelled."""
         for answer in unanswered.values():
-            answer._settle(None, given_up(error))
+            if not answer.done():
+                answer._settle(None, given_up(error))
+        unanswered.clear()
         while self._queued and isinstance(error, Exception):
             self._queued.popleft()._settle(None, given_up(error))
 

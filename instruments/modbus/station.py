@@ -212,8 +212,11 @@ class Station(BasePipe):
 
 
 async def ask_all(stream: Stream, exchanges: Sequence[Exchange], timeout: float | None) -> list[Any]:
-    """Make exchanges one after the other; the first exception that the device answers with ends it."""
+    """Make exchanges with a unit one after the other; the first exception that it answers with ends it."""
     runtime = stream.runtime
+    first = exchanges[0]
+    if isinstance(first, RtuExchange):
+        await pacing.let_late_answers_pass(stream, first.unit)  # before the time begins
     deadline = None if timeout is None else runtime.clock() + timeout
     answers = []
     for exchange in exchanges:

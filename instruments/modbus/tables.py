@@ -175,5 +175,6 @@ class Tables(Station):
 
 def steps(address: int, values: Sequence[object], size: int) -> Iterator[tuple[int, int]]:
     """Give where each part of at most *size* values begins: among them, and as an address. There is one at least."""
+    address = requests.whole("address", address, 0, requests.ADDRESSES - 1)  # a short number of numpy would overflow
     for at in range(0, max(len(values), 1), max(size, 1)):
         yield at, address + at

@@ -66,12 +66,15 @@ def registers(values: Sequence[float], kind: str, byte_order: Order = "big", wor
 
 
 def text(registers: Sequence[int], size: int, encoding: str, byte_order: Order = "big") -> str:
-    """Return the text in the first *size* bytes of registers, up to the first zero.
+    """Return the text in the first *size* bytes of registers, up to the first zero character.
 
     Raises:
         UnicodeDecodeError: it is not in this encoding.
     """
-    return to_bytes(registers, byte_order)[:size].split(b"\0", 1)[0].decode(encoding)
+    data = to_bytes(registers, byte_order)[:size]
+    width = len("\0\0".encode(encoding)) - len("\0".encode(encoding))  # of a zero; some encodings begin with a mark
+    zeros = (at for at in range(0, len(data), width) if not any(data[at : at + width]))
+    return data[: next(zeros, len(data))].decode(encoding)
 
 
 def text_registers(text: str, size: int | None, encoding: str, byte_order: Order = "big") -> list[int]:

@@ -50,6 +50,7 @@ async def decode(
 
     Raises:
         FileNotFoundError: sigrok-cli is not installed.
+        ValueError: there is no logic channel.
         SigrokError: a decoder or option that does not exist, an input that is not connected, ...
         ConnectionTimeoutError: the time was up.
     """
@@ -69,6 +70,8 @@ async def decode_with(
     if not wanted:
         return []
     data = {name: samples for name, samples in capture.data.items() if samples.dtype.kind != "f"}
+    if not data:
+        raise ValueError(f"decoders need logic channels, there are {', '.join(capture.data) or 'none at all'}")
     # With an unknown option, or without a channel that it needs, sigrok-cli complains, goes on, and ends well. With the
     # log level at which annotations tell their class, a complaint could not be found among everything else.
     start = {name: samples[:SAMPLE] for name, samples in data.items()}

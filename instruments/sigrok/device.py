@@ -8,8 +8,6 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from sockio import registry
 from sockio.checks import check_count
 from sockio.deadline import DEFAULT, check_timeout
@@ -20,32 +18,26 @@ from ..base import Standalone, blocking
 from ..devices import parse_scan
 from ..link import runtime_here
 from . import session_file
+from .acquisition import begin, read_samples, read_session, receive
 from .capture import Capture
-from .codec import Description, Layout, parse_show, parse_wav_header
+from .codec import Description, Layout, parse_show
 from .decoders import decode_with
 from .plan import Plan
-from .program import Program, SigrokError, in_thread, output_of
+from .program import Program, SigrokError, output_of
 from .request import DEMO, Request, count
 from .use import Progress, Use, tell
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from sockio.deadline import Timeout
     from sockio.resource import Address
 
     from .request import Triggers
-
-    Array = NDArray[Any]
 
 #: Seconds for a call beyond what the capture itself takes, unless told otherwise: a device may need its firmware first.
 TIMEOUT = 30.0
 
 #: Samples of a capture that only tells where the channels are.
 PROBE = 16
-
-#: How many bytes are received before progress is told; fewer in a slow capture, where it is told after so many seconds.
-STEP, TELL = 1 << 22, 0.25
 
 #: Samples in one piece of a stream, unless told otherwise.
 CHUNK = 1 << 20
@@ -178,11 +170,11 @@ class SigrokDevice(Standalone):
             if timeout is DEFAULT:
                 use.extend(2 * plan.num_samples / plan.samplerate)
             if plan.logic and plan.analog:
-                capture = await self._read_session(use, plan)
+                capture = await read_session(use, plan)
                 if progress is not None:
                     await tell(use.runtime, progress, len(capture.t), plan.num_samples)
             else:
-                capture = await self._read_samples(use, plan, progress)
+                capture = await read_samples(use, plan, progress)
         if decode:
             capture.records = await decode_with(use.runtime, capture, decode, use.deadline)
         return capture
@@ -233,12 +225,12 @@ class SigrokDevice(Standalone):
                 )
             start = 0
             with Program(use.runtime, [*plan.arguments, "--output-format", plan.form], use.deadline) as program:
-                await self._begin(program, plan)
+                await begin(program, plan)
                 while plan.num_samples is None or start < plan.num_samples:
                     size = chunk if plan.num_samples is None else min(chunk, plan.num_samples - start)
                     use.renew(2 * size / plan.samplerate)
                     program.deadline = use.deadline
-                    received = await self._receive(program, plan, size, start, None)
+                    received = await receive(program, plan, size, start, use.runtime, None)
                     piece = plan.unpack(received, start)
                     start += len(piece.t)
                     if len(piece.t):
@@ -319,87 +311,6 @@ class SigrokDevice(Standalone):
                 await output_of(use.runtime, [*probe, "--output-file", str(path)], use.deadline)
                 self._layouts[enabled] = session_file.layout_of(path)
         return self._layouts[enabled]
-
-    async def _read_samples(self, use: Use, plan: Plan, progress: Progress | None) -> Capture:
-        """Capture channels of one kind."""
-        assert plan.num_samples is not None
-        with Program(use.runtime, [*plan.arguments, "--output-format", plan.form], use.deadline) as program:
-            await self._begin(program, plan)
-            received = await self._receive(program, plan, plan.num_samples, 0, progress)
-            await program.read_rest()  # a device that rounds the number up
-        return plan.unpack(received)
-
-    async def _begin(self, program: Program, plan: Plan) -> None:
-        """Receive what comes before the samples."""
-        if plan.form == "binary":
-            return
-        header = b""
-        byte = bytearray(1)
-        while True:
-            try:
-                found = parse_wav_header(header)
-            except ProtocolError as error:
-                raise program.failure(str(error)) from None
-            if found is not None:
-                break
-            if not await program.read_into(memoryview(byte)):
-                await program.finish()
-                raise program.failure("ended before the first sample")
-            header += byte
-        if found[0] != len(plan.layout.analog):
-            raise program.failure(f"expected {len(plan.layout.analog)} analog channels, got {found[0]}")
-        check_rate(program, plan.samplerate % 2**32, found[1])  # all that the header has room for
-
-    async def _receive(
-        self, program: Program, plan: Plan, samples: int, before: int, progress: Progress | None
-    ) -> Array:
-        """Receive so many samples, as bytes; at the end of the output, see whether it is a good one."""
-        received = np.empty(samples * plan.size, np.uint8)
-        filled = 0
-        step = STEP
-        if progress is not None:
-            step = min(step, plan.size * max(1, round(TELL * plan.samplerate)))
-        with received.data as view:
-            while filled < len(view):
-                wanted = min(len(view) - filled, step)
-                arrived = await program.read_into(view[filled : filled + wanted])
-                filled += arrived
-                if progress is not None:
-                    await tell(self._runtime, progress, filled // plan.size, plan.num_samples)
-                if arrived < wanted:
-                    break
-        whole = filled // plan.size
-        if whole < samples:
-            total = "" if plan.num_samples is None else f" of {plan.num_samples}"
-            what = f"{before + whole}{total} samples"
-            await program.finish(what)
-            if plan.num_samples is not None and (plan.exact or not before + whole):
-                raise program.failure(f"ended after {what}")
-        return received[: whole * plan.size]
-
-    async def _read_session(self, use: Use, plan: Plan) -> Capture:
-        """Capture logic and analog channels at once, which only a session file can hold."""
-        assert plan.num_samples is not None
-        with tempfile.TemporaryDirectory(prefix="sockio-") as folder:
-            path = Path(folder) / "capture.sr"
-            with Program(use.runtime, [*plan.arguments, "--output-file", str(path)], use.deadline) as program:
-                await program.read_rest()
-                try:
-                    whole = await in_thread(use.runtime, use.deadline, session_file.read, path)
-                except (FileNotFoundError, ProtocolError) as error:
-                    raise program.failure(str(error)) from None
-                check_rate(program, plan.samplerate, whole.samplerate)
-                found = len(whole.t)
-                if (found < plan.num_samples and plan.exact) or not found:
-                    raise program.failure(f"ended after {found} of {plan.num_samples} samples")
-        data = {name: whole.data[name][: plan.num_samples] for name in plan.wanted}
-        return Capture(data, plan.samplerate)
-
-
-def check_rate(program: Program, expected: float, rate: float) -> None:
-    """Raise an error unless the device says that it has sampled at the rate that the times are made of, or nothing."""
-    if rate not in (0, expected):
-        raise program.failure(f"expected samples at {expected:g} Hz, got them at {rate:g} Hz")
 
 
 __all__ = ["Capture", "Progress", "SigrokDevice", "SigrokError", "list_devices"]

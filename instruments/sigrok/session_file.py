@@ -81,8 +81,11 @@ def write(path: Path, capture: Capture) -> None:
     """Write a session file. Channels of integers are logic channels, channels of floats are analog ones.
 
     Raises:
-        ValueError: a logic channel with something else than 0 and 1.
+        ValueError: a logic channel with something else than 0 and 1, or a channel whose name the file cannot hold.
     """
+    for name in capture.data:
+        if name != name.strip() or len(name.splitlines()) > 1:
+            raise ValueError(f"session files have channels with names of one line without spaces around, not {name!r}")
     logic = {name: samples for name, samples in capture.data.items() if samples.dtype.kind != "f"}
     analog = {name: samples for name, samples in capture.data.items() if samples.dtype.kind == "f"}
     check_logic(logic)

@@ -241,8 +241,12 @@ def write(path: Path, capture: Capture) -> None:
     """Write a Value Change Dump: integers 0 and 1 as wires, floats as real numbers.
 
     Raises:
-        ValueError: a channel of integers with something else than 0 and 1.
+        ValueError: a channel of integers with something else than 0 and 1, or a name that the file cannot hold.
     """
+    for name in capture.data:
+        words = name.split()
+        if not words or name != " ".join(words) or "$end" in words:
+            raise ValueError(f"a Value Change Dump has names of words with one space between, not {name!r}")
     check_logic({name: samples for name, samples in capture.data.items() if samples.dtype.kind != "f"})
     scale, unit = _timescale(capture.samplerate)
     codes = {name: _code(number) for number, name in enumerate(capture.data)}

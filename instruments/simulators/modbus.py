@@ -151,8 +151,10 @@ class ModbusDevice(BaseDevice):
             return b"\x16" + data
         if function == 23:
             address, values = registers_in(data[4:])
+            wanted = struct.unpack(">HH", data[:4])
+            self._read_registers(function, *wanted)  # what cannot be read is refused before anything is written
             self._tables["holding"].write(address, values)
-            return self._read_registers(function, *struct.unpack(">HH", data[:4]))
+            return self._read_registers(function, *wanted)
         return self._obey_custom(function, data)
 
     def _obey_custom(self, function: int, data: bytes) -> bytes | None:

@@ -596,11 +596,11 @@ if TYPE_CHECKING:
 
         Args:
             device: over Modbus TCP.
-            window: how many requests are on their way at most; see the manual of the device.
+            window: how many requests are on their way at most, up to 65535; see the manual of the device.
             timeout: seconds in which the next answer has to come; the device's own without it.
 
         Raises:
-            ValueError: the device is not on Modbus TCP, or takes broadcasts.
+            ValueError: the device is not on Modbus TCP, or takes broadcasts; or there is no such window.
         """
 
         @overload

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
         Raises:
             FileNotFoundError: sigrok-cli is not installed.
+            ValueError: there is no logic channel.
             SigrokError: a decoder or option that does not exist, an input that is not connected, ...
             ConnectionTimeoutError: the time was up.
         """

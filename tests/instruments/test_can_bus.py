@@ -10,7 +10,9 @@ import sys
 import threading
 import time
 import tty
+import weakref
 from collections.abc import Iterator, Sized
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from typing import Any
 import can
 import pytest
 
+from instruments import sio
 from instruments.can import (
     CanBus,
     CanBusError,
@@ -369,10 +372,62 @@ def test_a_bus_that_is_forgotten_is_closed(flavour: Flavour, name: str) -> None:
     until(lambda: name not in channels)
 
 
+class Application:
+    """Has a bus and a receiver, which call its methods."""
+
+    def __init__(self, flavour: Flavour, name: str) -> None:
+        self.bus = flavour.make(CanBus, f"can::virtual::{name}", on_error=self.hear)
+        self.receiver = self.bus.raw().map(self.take)
+        flavour.call(self.receiver.connect)
+
+    def hear(self, error: CanBusError) -> None:
+        raise NotImplementedError
+
+    def take(self, message: DataMessage) -> DataMessage:
+        return message
+
+
+def test_a_bus_whose_user_is_forgotten_is_closed(flavour: Flavour, name: str, peer: can.BusABC) -> None:
+    application = Application(flavour, name)
+    peer.send(standard(1))
+    assert flavour.call(application.receiver.next) == DataMessage(1)
+    forgotten = weakref.ref(application)
+    del application
+    gc.collect()
+    until(lambda: forgotten() is None)
+
+
 def test_loopback(flavour: Flavour) -> None:
     with flavour.inside(flavour.make(CanBus, "can::loopback")) as bus, receiving(flavour, bus.raw()) as receiver:
-        flavour.call(bus.send, DataMessage(1, data=b"abc"))
-        assert flavour.call(receiver.next) == DataMessage(1, data=b"abc")
+        before = time.time()
+        flavour.call(bus.send, DataMessage(1, data=b"abc", timestamp=1.0))
+        message = flavour.call(receiver.next)
+        assert message == DataMessage(1, data=b"abc")
+        assert before <= message.timestamp <= time.time()
+
+
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Threads take turns as often as they can."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("restless")
+def test_messages_of_several_frames_stay_together_on_the_loopback_bus() -> None:
+    bus = sio.CanBus("can::loopback", timeout=30)
+    with bus, bus.gct(maxsize=0) as receiver:
+
+        def send(data: bytes) -> None:
+            for _ in range(60):
+                bus.send(DdpMessage(1, 2, data))
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(send, [bytes([number]) * 1500 for number in range(4)]))
+        until(lambda: len(receiver.queue) == 240)
+        assert receiver.dropped == 0
 
 
 def test_loopback_is_switched_on(flavour: Flavour, bus: Any, peer: can.BusABC) -> None:

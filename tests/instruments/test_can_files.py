@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import can
@@ -215,3 +216,27 @@ def test_files_that_cannot_be(tmp_path: Path) -> None:
     broken.write_text("this is no log\n")
     with pytest.raises(ValueError, match="not of the format that its name tells"):
         list(read_log(broken))
+    broken = tmp_path / "broken.log.gz"
+    broken.write_text("this is no log\n")
+    with pytest.raises(ValueError, match="not of the format that its name tells"):
+        list(read_log(broken))
+
+
+@pytest.mark.parametrize("ending", [".csv", ".db"])
+def test_no_frames_of_can_fd_where_they_would_come_back_as_others(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"trace{ending}"
+    with LogWriter(path) as log:
+        with pytest.raises(ValueError, match="cannot hold frames of CAN FD"):
+            log.write(DataMessage(1, data=bytes(64), fd=True))
+        log.write(DataMessage(1, data=bytes(8)))
+    assert list(read_log(path)) == [DataMessage(1, data=bytes(8))]
+
+
+@pytest.mark.skipif(find_spec("asammdf") is not None, reason="asammdf is installed")
+def test_a_format_that_needs_another_package(tmp_path: Path) -> None:
+    path = tmp_path / "trace.mf4"
+    with pytest.raises(ImportError, match="asammdf"):
+        LogWriter(path)
+    path.write_bytes(bytes(100))
+    with pytest.raises(ImportError, match="asammdf"):
+        list(read_log(path))

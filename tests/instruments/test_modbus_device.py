@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 from instruments.byte_stream import ByteStreamPipe
@@ -73,6 +74,8 @@ def test_long_ranges(flavour: Flavour, address: str) -> None:
     assert call(device.read_input, 0, 126, split=True) == INPUT[:126]
     assert call(device.read_coil, 0, 2100, split=True) == COILS
     assert call(device.read_discrete, 3, 2001, split=True) == DISCRETE[3:2004]
+    beyond = call(device.read_holding, 200, 200, split=True)
+    assert call(device.read_holding, np.uint8(200), np.uint8(200), split=True) == beyond == [0] * 200
     with pytest.raises(ValueError, match="the last address is 65535"):
         call(device.read_holding, 65400, 137, split=True)
     values = [index * 7 & 0xFFFF for index in range(300)]
@@ -113,6 +116,10 @@ def test_numbers_and_texts(flavour: Flavour, address: str) -> None:
     assert call(device.read_values, 6200, "float64", 100, split=True) == numbers
     call(device.write_string, 6300, "Keithley", 20)
     assert call(device.read_string, 6300, 20) == "Keithley"
+    for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32-be"):
+        for text in ("µV", "\u0100\u0001\u0100", ""):
+            call(device.write_string, 6300, text, 40, encoding)
+            assert call(device.read_string, 6300, 40, encoding) == text
     call(device.write_string, 6300, "µV", 4, "utf-8")
     with pytest.raises(ProtocolError, match="expected a text in ascii, got"):
         call(device.read_string, 6300, 4)

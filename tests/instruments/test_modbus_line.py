@@ -112,6 +112,28 @@ def test_a_dead_unit_does_not_hold_up_the_others(flavour: Flavour) -> None:
         flavour.call(alive.drop)
 
 
+def test_waiting_for_late_answers_is_not_counted_in_the_time_of_a_split_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pacing, "LATEST_ANSWER", 1.6)
+    requests: list[bytes] = []
+
+    def script(frame: bytes) -> bytes | None:
+        requests.append(frame)
+        if len(requests) == 1:
+            return None
+        time.sleep(0.05)
+        return with_crc(frame[:2] + bytes([2 * frame[5]]) + bytes(2 * frame[5]))
+
+    async def main(port: int) -> None:
+        device = ModBusDevice(f"modbus::rtu::127.0.0.1:{port}::1", timeout=1.5)
+        with pytest.raises(TimeoutError):
+            await device.read_holding(0, timeout=0.1)
+        assert await device.read_holding(0, 200, split=True) == [0] * 200
+        await device.drop()
+
+    with rtu_peer(script) as peer:
+        asyncio.run(main(peer.port))
+
+
 def test_who_says_how_long_the_line_is_quiet_is_believed(flavour: Flavour) -> None:
     requests: list[float] = []
 

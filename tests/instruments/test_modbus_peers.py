@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from instruments.modbus import ModBusDevice, ModbusError
+from instruments.simulators.modbus import ModbusDevice as Simulated
 from tests.instruments.modbus_peers import simulated
 from tests.instruments.pipe_flavours import FLAVOURS, PATIENCE, Flavour
 from tests.ports import free_port
@@ -256,3 +257,11 @@ def test_the_functions_of_the_users_guide(flavour: Flavour, bench: Any) -> None:
         assert call(device.read_holding, 9100) == [1]
     assert not device.locked
     call(device.drop)
+
+
+def test_the_simulated_device_does_nothing_of_what_it_refuses() -> None:
+    device = Simulated("plc", holding=[7, 8, 9], size=3)
+    beyond = bytes.fromhex("17 0002 0002 0000 0001 02 ABCD")  # function 23: read from 2 on, write to 0
+    assert device.respond(beyond) == bytes.fromhex("97 02")
+    assert device.respond(bytes.fromhex("03 0000 0003")) == bytes.fromhex("03 06 0007 0008 0009")
+    assert device.respond(bytes.fromhex("17 0000 0002 0000 0001 02 ABCD")) == bytes.fromhex("17 04 ABCD 0008")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from instruments import sio
 from instruments.modbus import ModBusDevice, ModbusError, Pipeline, requests
 from instruments.modbus.pipeline import Replies
 from sockio.buffer import Buffer
@@ -277,8 +279,27 @@ def test_what_has_no_pipeline(flavour: Flavour) -> None:
             flavour.make(ModBusDevice, address).pipeline()
     with pytest.raises(ValueError, match="only answers over"):
         flavour.make(ModBusDevice, "modbus::tcp::127.0.0.1:502::0", broadcast=True).pipeline()
-    with pytest.raises(ValueError, match="window must be 1 or more"):
-        flavour.make(ModBusDevice, "modbus::tcp::127.0.0.1:502::0").pipeline(0)
+    for window in (0, 65536):  # more than transactions tell apart
+        with pytest.raises(ValueError, match="window must be 1 to 65535"):
+            flavour.make(ModBusDevice, "modbus::tcp::127.0.0.1:502::0").pipeline(window)
+
+
+def test_transactions_go_around_while_an_answer_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others, to whom the numbers belong as well, have used up all the others meanwhile."""
+    monkeypatch.setattr("instruments.modbus.pipeline.transactions", iter([7, 8, 7 + 0x10000, 8 + 0x10000, 9 + 0x10000]))
+    held: list[tuple[int, int, bytes]] = []
+
+    def script(transaction: int, unit: int, pdu: bytes) -> bytes:
+        held.append((transaction, unit, pdu))
+        answered = {1: [], 2: held[1:], 3: held[::2]}[len(held)]  # the first one last
+        return b"".join(echo_address(*each) for each in answered)
+
+    with modbus_peer(script) as peer:
+        device = sio.ModBusDevice(f"modbus::tcp::127.0.0.1:{peer.port}::1", timeout=10)
+        with device.pipeline(window=2) as pipeline:
+            answers = [pipeline.read_holding(index) for index in range(3)]
+        assert [answer.result() for answer in answers] == [[0], [1], [2]]
+        device.drop()
 
 
 def test_an_answer_that_has_not_come_has_to_be_awaited() -> None:
@@ -346,4 +367,44 @@ def test_a_task_that_is_cancelled_while_it_receives_for_others() -> None:
         await device.drop()
 
     with modbus_peer(script) as peer:
+        asyncio.run(main(peer.port))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_others_have_sent_is_waited_for_as_well(fails: bool) -> None:
+    """The end of a block tells of a failure, also if another task was receiving when it happened."""
+    requests: list[bytes] = []
+    go = threading.Event()
+
+    def script(transaction: int, unit: int, pdu: bytes) -> bytes:
+        go.wait(30)
+        return bytes(7) + b"x" if fails else echo_address(transaction, unit, pdu)
+
+    async def main(port: int) -> None:
+        device = ModBusDevice(f"modbus::tcp::127.0.0.1:{port}::1", timeout=30)
+        pipeline = device.pipeline()
+        answers = [pipeline.read_holding(index) for index in range(5)]
+
+        async def ask() -> list[int]:
+            return await answers[0]
+
+        asking = asyncio.create_task(ask())
+        while not requests:  # noqa: ASYNC110  all of them go out at once; the other side is a thread
+            await asyncio.sleep(0.01)
+        flushing = asyncio.create_task(pipeline.flush())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not flushing.done()
+        go.set()
+        outcome = await asyncio.gather(flushing, asking, return_exceptions=True)
+        assert all(answer.done() for answer in answers)
+        if fails:
+            assert [type(each) for each in outcome] == [ProtocolError] * 2
+        else:
+            assert outcome == [None, [0]]
+            assert [answer.result() for answer in answers] == [[index] for index in range(5)]
+            await pipeline.flush()  # nothing is left
+        await device.drop()
+
+    with modbus_peer(script, requests) as peer:
         asyncio.run(main(peer.port))

@@ -107,6 +107,11 @@ def test_no_decoders() -> None:
         blocking_sigrok.decode({"D0": np.zeros(10, np.uint8)}, 1e6, "")
 
 
+def test_nothing_to_decode() -> None:
+    with pytest.raises(ValueError, match="decoders need logic channels, there are A0, A1"):
+        blocking_sigrok.decode({"A0": np.zeros(10), "A1": np.zeros(10)}, 1e6, "uart:rx=A0")
+
+
 def test_decoding_takes_too_long() -> None:
     data = {"D0": uart(bytes(100_000), 1e6, 1e5)}
     with pytest.raises(ConnectionTimeoutError, match="timed out"):

@@ -349,6 +349,24 @@ def test_logic_is_0_and_1(tmp_path: Path) -> None:
         assert load(tmp_path / name.replace("two", "good")).data["D0"].tolist() == [0, 1, 1]
 
 
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("a.sr", "D\n0"),
+        ("a.sr", " D0"),
+        ("a.vcd", "D\n0"),
+        ("a.vcd", "D0 "),
+        ("a.vcd", "D  0"),
+        ("a.vcd", "$end"),
+        ("a.vcd", ""),
+    ],
+)
+def test_names_that_would_not_come_back(tmp_path: Path, file: str, name: str) -> None:
+    with pytest.raises(ValueError, match="names of"):
+        Capture({name: np.zeros(2, np.uint8)}, 1e6).save(tmp_path / file)
+    assert not (tmp_path / file).exists()
+
+
 # What sigrok-cli prints
 
 #: As sigrok-cli 0.7.2 prints it for a Saleae Logic clone.
