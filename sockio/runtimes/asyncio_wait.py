@@ -103,7 +103,13 @@ class Wait:
     def __await__(self) -> Generator[Self, None, None]:
         while self._waiting:
             self._asyncio_future_blocking = True
-            yield self
+            try:
+                yield self
+            except BaseException:
+                # Cancelled, or dropped where no loop runs any more: there is nobody to be woken.
+                self._waiting = False
+                self._go_on = None
+                raise
         error, self._error = self._error, None
         if error is not None:
             try:
@@ -144,7 +150,9 @@ class AsyncioWaiter(Waiter):
 
     def set(self) -> None:
         self._set = True
+        if self._loop.is_closed():
+            return  # who waited has been dropped with it
         if threading.get_ident() == self._thread:
             self._wait.wake()
-        elif not self._loop.is_closed():
+        else:
             self._loop.call_soon_threadsafe(self._wait.wake)

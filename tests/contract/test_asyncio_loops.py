@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 import uvloop
 
 from sockio.aio import TCP, ClientStream, serve
+
+from .faults_leaks import nothing_left
 
 
 def in_python_tasks(coroutine: Coroutine[Any, Any, None]) -> None:
@@ -30,6 +33,24 @@ def in_python_tasks(coroutine: Coroutine[Any, Any, None]) -> None:
 
 def in_debug_mode(coroutine: Coroutine[Any, Any, None]) -> None:
     asyncio.run(coroutine, debug=True)
+
+
+@pytest.mark.parametrize("timeout", [None, 60])
+def test_a_loop_may_be_closed_while_tasks_wait(timeout: float | None) -> None:
+    async def main(port: int) -> None:
+        stream = TCP("127.0.0.1", port, timeout=timeout)
+        await stream.open()
+        for call in (stream.readline(), stream.write_readline(b"first\n"), stream.write_readline(b"second\n")):
+            task = asyncio.create_task(call)
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+        await asyncio.sleep(0.01)
+
+    with socket.create_server(("127.0.0.1", 0)) as silent, nothing_left():
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(main(silent.getsockname()[1]))
+        assert len(asyncio.all_tasks(loop)) == 3
+        loop.close()
+        del loop
 
 
 @pytest.mark.parametrize("run", [in_python_tasks, in_debug_mode, uvloop.run])
