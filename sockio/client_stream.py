@@ -89,9 +89,13 @@ class ClientStream(Stream):
         link = ticket.link
         if link is None or link.closed or ticket.writes or not isinstance(error, EOFError):
             return super()._fail(ticket, timeout, error)
+        self._meet_end(link, error)
+        return error
+
+    def _meet_end(self, link: Link, end: BaseException) -> None:
+        """A plain read has met the end of the stream; the client can still be written to."""
         link.reader = None
         self._note_hang_up(link, None)
-        return error
 
     def _gone(self, link: Link | None, method: str) -> Exception:
         if link is None:
