@@ -36,6 +36,7 @@ class Wait:
         "_go_on",
         "_loop",
         "_timer",
+        "_timer_deadline",
         "_waiting",
     )
 
@@ -46,6 +47,7 @@ class Wait:
         self._go_on: Callable[[], object] | None = None
         self._error: BaseException | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_deadline = 0.0
         self._deadline: float | None = None
 
     def wait(self, deadline: float | None) -> Self:
@@ -59,10 +61,10 @@ class Wait:
             if deadline <= self._loop.time():
                 raise DeadlineExpired
             if self._timer is None:
-                self._timer = self._loop.call_at(deadline, self._look_at_clock)
-            elif self._timer.when() > deadline:
+                self._set_timer(deadline)
+            elif self._timer_deadline > deadline:
                 self._timer.cancel()
-                self._timer = self._loop.call_at(deadline, self._look_at_clock)
+                self._set_timer(deadline)
         self._error = None
         self._waiting = True
         return self
@@ -89,7 +91,11 @@ class Wait:
             self._error = DeadlineExpired()
             self.resume()
         else:
-            self._timer = self._loop.call_at(self._deadline, self._look_at_clock)
+            self._set_timer(self._deadline)
+
+    def _set_timer(self, deadline: float) -> None:
+        self._timer = self._loop.call_at(deadline, self._look_at_clock)
+        self._timer_deadline = deadline  # uvloop's handle cannot tell, if that is so near that it does without a timer
 
     def stop(self) -> None:
         """Cancel the timer and wake who waits."""

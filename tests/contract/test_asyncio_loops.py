@@ -11,6 +11,8 @@ import pytest
 import uvloop
 
 from sockio.aio import TCP, ClientStream, serve
+from sockio.errors import DeadlineExpired
+from sockio.runtimes.asyncio_wait import Wait
 
 from .faults_leaks import nothing_left
 
@@ -33,6 +35,22 @@ def in_python_tasks(coroutine: Coroutine[Any, Any, None]) -> None:
 
 def in_debug_mode(coroutine: Coroutine[Any, Any, None]) -> None:
     asyncio.run(coroutine, debug=True)
+
+
+def test_a_deadline_may_come_before_one_that_is_near() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        wait = Wait(loop)
+        now = loop.time()  # stands still until the task waits
+        for seconds in (60, 0.0002, 0.0001):  # for less than half a millisecond uvloop sets no timer
+            wait.wait(now + seconds)
+        with pytest.raises(DeadlineExpired):
+            await wait.wait(now + 0.0001)
+        with pytest.raises(DeadlineExpired):
+            await wait.wait(now + 0.01)
+        wait.stop()
+
+    uvloop.run(main())
 
 
 @pytest.mark.parametrize("timeout", [None, 60])
