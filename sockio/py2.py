@@ -207,6 +207,13 @@ def resource_of(host, port):
     return "tcp://{}:{}".format("[{}]".format(name) if ":" in name else name, check_port(port))
 
 
+def ungroup(error):
+    """Return the only error of a group that has one, such as a nursery's; what is no such group as it is."""
+    while len(getattr(error, "exceptions", ())) == 1:
+        error = error.exceptions[0]
+    return error
+
+
 class ConnectionTimeoutError(ConnectionError, TimeoutError):
     """The time was up before the connection, the write or the reply was complete."""
 
