@@ -108,6 +108,8 @@ class Server(Serving, Generic[Client]):
         if not callable(handler):
             raise TypeError(f"handler must be callable, not {handler!r}")
         self.runtime.check_callback("handler", handler)
+        if host is not None and not isinstance(host, str):
+            raise TypeError(f"host must be a name or an address, or None for all of this machine, not {host!r}")
         check_keep_alive(keep_alive)
         if check_count("port", port, 0) > 65535:
             raise ValueError(f"port must be 0 to 65535, not {port!r}")

@@ -512,6 +512,7 @@ async def test_nothing_can_be_posted_to_a_client_that_has_gone(flavour: Flavour,
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
+        ({"host": ["127.0.0.1", "::1"]}, TypeError, "host must be a name or an address"),
         ({"port": -1}, ValueError, "port must be 0 or more"),
         ({"port": 65536}, ValueError, "port must be 0 to 65535"),
         ({"port": "5000"}, TypeError, "port must be a whole number"),
