@@ -275,6 +275,9 @@ class Server(Serving, Generic[Client]):
         """Send *data* to all clients that are being served, as `ClientStream.post` does, and wait for none of them.
 
         A client that does not read, so that more than ``buffer_size`` bytes are waiting for it, is disconnected.
+
+        Raises:
+            RuntimeError: on asyncio and trio: called from another thread; see `ClientStream.post`.
         """
         for client in list(self._handling):
             try:
