@@ -77,11 +77,18 @@ class Wait:
             self._loop.call_soon(go_on)
 
     def resume(self) -> None:
-        """Let the waiting task, if any, go on now. Only for callbacks of the loop, where no task is running."""
+        """Let the waiting task, if any, go on now. Only for callbacks of the loop, where no task is running.
+
+        Where tasks may run the loop inside themselves (by `nest_asyncio`, which leaves a mark), it is in the next
+        round: a loop inside the task could not call back what the task is called from.
+        """
         self._waiting = False
         if self._go_on is not None:
             go_on, self._go_on = self._go_on, None
-            go_on()
+            if hasattr(self._loop, "_nest_patched"):
+                self._loop.call_soon(go_on)
+            else:
+                go_on()
 
     def _look_at_clock(self) -> None:
         self._timer = None
