@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import json
 import logging
+import math
 from typing import Any
 
 from sockio import tcpip
@@ -43,6 +44,8 @@ class MockDomeController(tcpip.OneClientReadLoopServer):
         try:
             command = json.loads(line)
             number, target = command["id"], float(command["move"])
+            if not math.isfinite(target):
+                raise ValueError(f"there is no azimuth of {target}")
         except (ValueError, KeyError, TypeError) as error:
             await self.write_json({"refused": f"{type(error).__name__}: {error}"})
             return

@@ -89,9 +89,13 @@ class ClientStream(Stream):
         link = ticket.link
         if link is None or link.closed or ticket.writes or not isinstance(error, EOFError):
             return super()._fail(ticket, timeout, error)
+        self._meet_end(link, error)
+        return error
+
+    def _meet_end(self, link: Link, end: BaseException) -> None:
+        """A plain read has met the end of the stream; the client can still be written to."""
         link.reader = None
         self._note_hang_up(link, None)
-        return error
 
     def _gone(self, link: Link | None, method: str) -> Exception:
         if link is None:
@@ -107,11 +111,15 @@ class ClientStream(Stream):
             ConnectionError: the client has gone.
             LimitError: it does not take what was posted before, and more than ``buffer_size`` bytes would be waiting.
                 It has been disconnected.
+            RuntimeError: on asyncio and trio: called from another thread, or anywhere else than where the client is
+                served. Nothing is sent.
         """
         data = bytes(check_data(data))
         link = self._link
         if link is None or link.closed:
             raise self._gone(link, "post")
+        if self.runtime.suspends:
+            self._check_at_home()
         with self._posting:
             waiting = self._posted
             if not waiting or waiting + len(data) <= self.buffer_size:
@@ -129,6 +137,17 @@ class ClientStream(Stream):
             except RuntimeError as error:
                 self._drop_posted()
                 raise ConnectionError(f"{self}: cannot post: {error}") from error  # no more threads
+
+    def _check_at_home(self) -> None:
+        try:
+            at_home = self.runtime.home() is self._home
+        except RuntimeError:
+            at_home = False
+        if not at_home:
+            raise RuntimeError(
+                f"{self}: data cannot be posted from here, but only where the client is served: "
+                "from a thread, use loop.call_soon_threadsafe (asyncio) or trio.from_thread.run_sync"
+            )
 
     async def _send_posted(self) -> None:
         sent = 0

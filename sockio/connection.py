@@ -249,6 +249,11 @@ class Connection(Endpoint):
             return self._end_of_stream(b"", f"{method} has no connection any more: it was closed")
         return ConnectionError(f"{self}: {method} has no connection any more: {link.error}")
 
+    def _meet_end(self, link: Link, end: BaseException) -> None:
+        """A plain read has met the end of the stream: the link is of no use any more."""
+        link.reader = None
+        self._retire(link, end)
+
     def _fail(self, ticket: Ticket, timeout: Timeout, error: BaseException) -> BaseException:
         """Give up the link of a call that failed, and return the error that its caller is to see."""
         link: Link | None = ticket.link

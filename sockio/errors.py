@@ -20,6 +20,13 @@ on as it is; most of it is a ``ConnectionError`` too.
 from __future__ import annotations
 
 
+def ungroup(error: BaseException) -> BaseException:
+    """Return the only error of a group that has one, such as a nursery's; what is no such group as it is."""
+    while len(getattr(error, "exceptions", ())) == 1:
+        error = error.exceptions[0]  # type: ignore[attr-defined]
+    return error
+
+
 class ConnectionTimeoutError(ConnectionError, TimeoutError):
     """The time was up before the connection, the write or the reply was complete."""
 

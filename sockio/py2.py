@@ -207,6 +207,13 @@ def resource_of(host, port):
     return "tcp://{}:{}".format("[{}]".format(name) if ":" in name else name, check_port(port))
 
 
+def ungroup(error):
+    """Return the only error of a group that has one, such as a nursery's; what is no such group as it is."""
+    while len(getattr(error, "exceptions", ())) == 1:
+        error = error.exceptions[0]
+    return error
+
+
 class ConnectionTimeoutError(ConnectionError, TimeoutError):
     """The time was up before the connection, the write or the reply was complete."""
 
@@ -2234,6 +2241,11 @@ class BaseConnection(Endpoint):
             return self._end_of_stream(b"", "{} has no connection any more: it was closed".format(method))
         return ConnectionError("{}: {} has no connection any more: {}".format(self, method, link.error))
 
+    def _meet_end(self, link, end):
+        """A plain read has met the end of the stream: the link is of no use any more."""
+        link.reader = None
+        self._retire(link, end)
+
     def _fail(self, ticket, timeout, error):
         """Give up the link of a call that failed, and return the error that its caller is to see."""
         link = ticket.link
@@ -2384,8 +2396,7 @@ class Receiving(BaseConnection):
         end = self._cut_short(b"")
         if not everything:
             raise end
-        link.reader = None
-        self._retire(link, end)
+        self._meet_end(link, end)
         return everything
 
     def _receive_exactly(self, link, deadline, n):

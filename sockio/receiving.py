@@ -155,8 +155,7 @@ class Receiving(Connection):
         end = self._cut_short(b"")
         if not everything:
             raise end
-        link.reader = None
-        self._retire(link, end)
+        self._meet_end(link, end)
         return everything
 
     async def _receive_exactly(self, link: Link, deadline: float | None, n: int) -> bytes:

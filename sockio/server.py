@@ -108,6 +108,8 @@ class Server(Serving, Generic[Client]):
         if not callable(handler):
             raise TypeError(f"handler must be callable, not {handler!r}")
         self.runtime.check_callback("handler", handler)
+        if host is not None and not isinstance(host, str):
+            raise TypeError(f"host must be a name or an address, or None for all of this machine, not {host!r}")
         check_keep_alive(keep_alive)
         if check_count("port", port, 0) > 65535:
             raise ValueError(f"port must be 0 to 65535, not {port!r}")
@@ -273,6 +275,9 @@ class Server(Serving, Generic[Client]):
         """Send *data* to all clients that are being served, as `ClientStream.post` does, and wait for none of them.
 
         A client that does not read, so that more than ``buffer_size`` bytes are waiting for it, is disconnected.
+
+        Raises:
+            RuntimeError: on asyncio and trio: called from another thread; see `ClientStream.post`.
         """
         for client in list(self._handling):
             try:

@@ -7,7 +7,7 @@ import threading
 from .client_stream import ClientStream
 from .condition import Condition
 from .deadline import sooner
-from .errors import ConnectionEOFError, DeadlineExpired, LimitError, ProtocolError
+from .errors import ConnectionEOFError, DeadlineExpired, LimitError, ProtocolError, ungroup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,8 +111,11 @@ class Serving:
             if awaitable is not None:
                 await awaitable
             await client._flush()
-        except (Exception, SystemExit) as error:
-            self._note_failure(client, error)
+        except BaseException as error:
+            # A group is from a handler's own tasks.
+            if not isinstance(ungroup(error), (Exception, SystemExit)):
+                raise
+            self._note_failure(client, ungroup(error))
         finally:
             client._cut_off()
             self._handling.pop(client, None)  # it is not there any more in a process that a handler has forked
@@ -122,8 +125,6 @@ class Serving:
 
     def _note_failure(self, client: ClientStream, error: BaseException) -> None:
         """Log once what has ended a client's handling."""
-        while len(getattr(error, "exceptions", ())) == 1:
-            error = error.exceptions[0]  # type: ignore[attr-defined]  # a group: it is from a handler's own tasks
         left = isinstance(error, ConnectionEOFError) and not error.partial  # as most of them do
         if left or (client._disconnected and isinstance(error, ConnectionError)):
             self.log.info("%s: %s", self, error)

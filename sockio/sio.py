@@ -944,6 +944,8 @@ class ClientStream(Stream):
             ConnectionError: the client has gone.
             LimitError: it does not take what was posted before, and more than ``buffer_size`` bytes would be waiting.
                 It has been disconnected.
+            RuntimeError: on asyncio and trio: called from another thread, or anywhere else than where the client is
+                served. Nothing is sent.
         """
         self._core.post(data)
 
@@ -1190,6 +1192,9 @@ class Server:
         """Send *data* to all clients that are being served, as `ClientStream.post` does, and wait for none of them.
 
         A client that does not read, so that more than ``buffer_size`` bytes are waiting for it, is disconnected.
+
+        Raises:
+            RuntimeError: on asyncio and trio: called from another thread; see `ClientStream.post`.
         """
         self._core.broadcast(data)
 

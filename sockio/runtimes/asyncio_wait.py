@@ -36,6 +36,7 @@ class Wait:
         "_go_on",
         "_loop",
         "_timer",
+        "_timer_deadline",
         "_waiting",
     )
 
@@ -46,6 +47,7 @@ class Wait:
         self._go_on: Callable[[], object] | None = None
         self._error: BaseException | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_deadline = 0.0
         self._deadline: float | None = None
 
     def wait(self, deadline: float | None) -> Self:
@@ -59,10 +61,10 @@ class Wait:
             if deadline <= self._loop.time():
                 raise DeadlineExpired
             if self._timer is None:
-                self._timer = self._loop.call_at(deadline, self._look_at_clock)
-            elif self._timer.when() > deadline:
+                self._set_timer(deadline)
+            elif self._timer_deadline > deadline:
                 self._timer.cancel()
-                self._timer = self._loop.call_at(deadline, self._look_at_clock)
+                self._set_timer(deadline)
         self._error = None
         self._waiting = True
         return self
@@ -75,12 +77,19 @@ class Wait:
             self._loop.call_soon(go_on)
 
     def resume(self) -> None:
-        """Let the waiting task, if any, go on now. Only for callbacks of the loop, where no task is running."""
+        """Let the waiting task, if any, go on now. Only for callbacks of the loop, where no task is running.
+
+        Where tasks may run the loop inside themselves (by `nest_asyncio`, which leaves a mark), it is in the next
+        round: a loop inside the task could not call back what the task is called from.
+        """
         self._waiting = False
         if self._go_on is not None:
             go_on, self._go_on = self._go_on, None
             try:
-                go_on()
+                if hasattr(self._loop, "_nest_patched"):
+                    self._loop.call_soon(go_on)
+                else:
+                    go_on()
             finally:
                 del go_on  # the frames that the task's error holds hold this one: no cycles
 
@@ -92,7 +101,11 @@ class Wait:
             self._error = DeadlineExpired()
             self.resume()
         else:
-            self._timer = self._loop.call_at(self._deadline, self._look_at_clock)
+            self._set_timer(self._deadline)
+
+    def _set_timer(self, deadline: float) -> None:
+        self._timer = self._loop.call_at(deadline, self._look_at_clock)
+        self._timer_deadline = deadline  # uvloop's handle cannot tell, if that is so near that it does without a timer
 
     def stop(self) -> None:
         """Cancel the timer and wake who waits."""
@@ -106,7 +119,13 @@ class Wait:
     def __await__(self) -> Generator[Self, None, None]:
         while self._waiting:
             self._asyncio_future_blocking = True
-            yield self
+            try:
+                yield self
+            except BaseException:
+                # Cancelled, or dropped where no loop runs any more: there is nobody to be woken.
+                self._waiting = False
+                self._go_on = None
+                raise
         error, self._error = self._error, None
         if error is not None:
             try:
@@ -147,7 +166,9 @@ class AsyncioWaiter(Waiter):
 
     def set(self) -> None:
         self._set = True
+        if self._loop.is_closed():
+            return  # who waited has been dropped with it
         if threading.get_ident() == self._thread:
             self._wait.wake()
-        elif not self._loop.is_closed():
+        else:
             self._loop.call_soon_threadsafe(self._wait.wake)

@@ -6,12 +6,13 @@ import inspect
 import logging
 import math
 import select
+import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
 import trio
 
-from ..errors import DeadlineExpired
+from ..errors import DeadlineExpired, ungroup
 from .base import CHUNK_SIZE, Runtime, Transport, Waiter
 from .descriptor import CLOSED_BY_PEER, READABLE, Poller, reason
 
@@ -236,9 +237,14 @@ class TrioRuntime(Runtime):
             try:
                 with scope:
                     await coroutine
-            except Exception:
+            except BaseException as error:
                 # Of tasks of its own, in a group with their cancellation. In a system task it would end the whole run.
-                logging.getLogger("sockio").exception("%s failed", name)
+                if isinstance(ungroup(error), KeyboardInterrupt):
+                    signal.raise_signal(signal.SIGINT)  # here nobody is interrupted: trio tells the main task
+                elif isinstance(error, Exception):
+                    logging.getLogger("sockio").exception("%s failed", name)
+                else:
+                    raise
 
         try:
             trio.lowlevel.spawn_system_task(finish, name=name)

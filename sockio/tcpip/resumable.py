@@ -185,8 +185,7 @@ class ResumableStream(Stream):
             everything: bytes = getattr(end, "partial", b"")
             if not everything:
                 raise
-            link.reader = None
-            self._retire(link, self._cut_short(b""))
+            self._meet_end(link, self._cut_short(b""))
             return everything
 
     def _out_of_time(self, ticket: Ticket | None) -> TimeoutError:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
+import subprocess
+import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -10,6 +14,10 @@ import pytest
 import uvloop
 
 from sockio.aio import TCP, ClientStream, serve
+from sockio.errors import DeadlineExpired
+from sockio.runtimes.asyncio_wait import Wait
+
+from .faults_leaks import nothing_left
 
 
 def in_python_tasks(coroutine: Coroutine[Any, Any, None]) -> None:
@@ -30,6 +38,69 @@ def in_python_tasks(coroutine: Coroutine[Any, Any, None]) -> None:
 
 def in_debug_mode(coroutine: Coroutine[Any, Any, None]) -> None:
     asyncio.run(coroutine, debug=True)
+
+
+NESTED = """
+import asyncio
+import nest_asyncio
+from sockio.aio import TCP, serve
+
+async def echo(client):
+    async for line in client:
+        await client.write(line)
+
+async def main():
+    nest_asyncio.apply()
+    async with serve(echo) as server:
+        stream = TCP("127.0.0.1", server.port)
+        for _ in range(3):
+            assert await stream.write_readline(b"outside\\n") == b"outside\\n"
+            assert asyncio.run(stream.write_readline(b"inside\\n", timeout=5)) == b"inside\\n"
+        await stream.close()
+
+asyncio.run(main())
+"""
+
+
+def test_a_task_may_run_the_loop_inside_itself() -> None:
+    """As in notebooks, where a cell is a task already; that changes asyncio for the whole process."""
+    pytest.importorskip("nest_asyncio")
+    done = subprocess.run([sys.executable, "-c", NESTED], capture_output=True, text=True, check=False, timeout=50)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_deadline_may_come_before_one_that_is_near() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        wait = Wait(loop)
+        for seconds in (60, *[0.0004, 0.0003, 0.0002] * 5):  # for less than half a millisecond uvloop sets no timer
+            with contextlib.suppress(DeadlineExpired):
+                wait.wait(loop.time() + seconds)
+        with pytest.raises(DeadlineExpired):
+            await wait.wait(loop.time() + 0.0001)
+        with pytest.raises(DeadlineExpired):
+            await wait.wait(loop.time() + 0.01)
+        wait.stop()
+
+    uvloop.run(main())
+
+
+@pytest.mark.parametrize("timeout", [None, 60])
+def test_a_loop_may_be_closed_while_tasks_wait(timeout: float | None) -> None:
+    async def main(port: int) -> None:
+        stream = TCP("127.0.0.1", port, timeout=timeout)
+        await stream.open()
+        for call in (stream.readline(), stream.write_readline(b"first\n"), stream.write_readline(b"second\n")):
+            task = asyncio.create_task(call)
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+        await asyncio.sleep(0.01)
+
+    with socket.create_server(("127.0.0.1", 0)) as silent, nothing_left():
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(main(silent.getsockname()[1]))
+        assert len(asyncio.all_tasks(loop)) == 3
+        loop.close()
+        del loop
 
 
 @pytest.mark.parametrize("run", [in_python_tasks, in_debug_mode, uvloop.run])

@@ -492,6 +492,29 @@ async def test_what_is_posted_is_sent_before_the_server_closes(flavour: Flavour,
     assert await gone(flavour, client)
 
 
+@pytest.mark.only("aio", "trio")
+async def test_what_a_thread_posts_does_not_get_lost_without_a_word(flavour: Flavour, clients: Clients) -> None:
+    async with flavour.serve(echo) as server:
+        client = clients.connect(server)
+        await flavour.until(lambda: server.clients)
+        for post in (server.broadcast, server.clients[0].post):
+            errors: list[Exception] = []
+            thread = threading.Thread(target=attempt, args=(post, b"hello\n", errors))
+            thread.start()
+            thread.join()
+            assert [type(error) for error in errors] == [RuntimeError]
+            assert "cannot be posted from here" in str(errors[0])
+        client.send(b"still served\n")
+        assert await flavour.call(client.readline) == b"still served\n"
+
+
+def attempt(call: Any, data: bytes, errors: list[Exception]) -> None:
+    try:
+        call(data)
+    except Exception as error:
+        errors.append(error)
+
+
 async def test_nothing_can_be_posted_to_a_client_that_has_gone(flavour: Flavour, clients: Clients) -> None:
     async with flavour.serve(echo) as server:
         client = clients.connect(server)
@@ -512,6 +535,7 @@ async def test_nothing_can_be_posted_to_a_client_that_has_gone(flavour: Flavour,
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
+        ({"host": ["127.0.0.1", "::1"]}, TypeError, "host must be a name or an address"),
         ({"port": -1}, ValueError, "port must be 0 or more"),
         ({"port": 65536}, ValueError, "port must be 0 to 65535"),
         ({"port": "5000"}, TypeError, "port must be a whole number"),

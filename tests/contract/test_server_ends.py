@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import signal
 import socket
 import ssl
 import sys
@@ -321,6 +322,51 @@ async def test_a_handler_cannot_end_the_program(
         assert await flavour.call(good.readline) == b"still served\n"
         (warning,) = warnings(caplog)
         assert "the handler of tcp://127.0.0.1:" in warning
+
+
+@pytest.mark.only("trio")
+async def test_tasks_of_a_handler_cannot_end_the_program(
+    flavour: Flavour, clients: Clients, caplog: pytest.LogCaptureFixture
+) -> None:
+    import trio
+
+    async def quit_on_request(client: Any) -> None:
+        await client.readline()
+        sys.exit("told to quit")
+
+    async def handler(client: Any) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(quit_on_request, client)
+            nursery.start_soon(trio.sleep_forever)
+
+    async with flavour.serve(handler) as server:
+        for _ in range(2):
+            client = clients.connect(server)
+            client.send(b"quit\n")
+            assert await gone(flavour, client)
+        assert [warning.endswith(" failed") for warning in warnings(caplog)] == [True, True]
+
+
+def test_an_interrupt_in_a_task_of_a_handler_reaches_the_main_task() -> None:
+    import trio
+
+    from sockio import trio as sockio_trio
+
+    async def be_interrupted() -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    async def handler(client: Any) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(be_interrupted)
+            nursery.start_soon(trio.sleep_forever)
+
+    async def main() -> None:
+        async with sockio_trio.serve(handler) as server:
+            await sockio_trio.TCP("127.0.0.1", server.port).open()
+            await trio.sleep(PATIENCE)
+
+    with pytest.raises(KeyboardInterrupt):
+        trio.run(main)
 
 
 @pytest.mark.only("trio")

@@ -69,6 +69,23 @@ async def test_a_client_that_has_nothing_more_to_say_is_answered(flavour: Flavou
         assert await gone(flavour, client)
 
 
+async def test_a_client_is_answered_after_all_that_it_has_to_say(flavour: Flavour, clients: Clients) -> None:
+    async def answer(client: Any) -> None:
+        everything = await client.read()
+        await client.write(b"%d bytes\n" % len(everything))
+        with pytest.raises(EOFError):
+            await client.read()
+        client.post(b"that is all\n")
+
+    async with flavour.serve(answer) as server:
+        client = clients.connect(server)
+        client.send(bytes(300_000))
+        client.socket.shutdown(socket.SHUT_WR)
+        assert await flavour.call(client.readline) == b"300000 bytes\n"
+        assert await flavour.call(client.readline) == b"that is all\n"
+        assert await gone(flavour, client)
+
+
 async def test_writing_to_a_client_that_has_gone_fails(flavour: Flavour, clients: Clients) -> None:
     errors: list[Exception] = []
 

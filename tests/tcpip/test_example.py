@@ -55,6 +55,9 @@ async def test_commands_that_make_no_sense_are_refused(one_client_server_case):
         async with DomeClient("127.0.0.1", controller.port, log) as client:
             with pytest.raises(ValueError, match="could not convert"):
                 await soon(client.move("north"))
+            for nowhere in (float("nan"), float("inf")):
+                with pytest.raises(ValueError, match="no azimuth"):
+                    await soon(client.move(nowhere))
             assert await soon(client.move(15)) == [15]
         peer = await connect(controller)
         await peer.send(b"[]\r\n")
