@@ -244,13 +244,17 @@ class Attending(Receiving):
     async def close(self) -> None:
         """Close the connection. Calls that use it end with an error; messages that have come can still be received."""
         self._settle()
-        if self._unfinished is not None and isinstance(self._unfinished[1], Rejected):
-            await self._wait_for_attendant(lambda: self._unfinished is None, LINGER + FAREWELL)
-        self._closed = True
-        self.stream.retry = Retry()  # whoever is connecting again is to stop trying
-        self._ring()
-        await self.stream.close()
-        self._tell()
+        try:
+            if self._unfinished is not None and isinstance(self._unfinished[1], Rejected):
+                await self._wait_for_attendant(lambda: self._unfinished is None, LINGER + FAREWELL)
+        finally:
+            self._closed = True
+            self.stream.retry = Retry()  # whoever is connecting again is to stop trying
+            self._ring()
+            try:
+                await self.stream.close()
+            finally:
+                self._tell()
         await self._wait_for_attendant(lambda: bool(self._vacancy), FAREWELL)
 
     async def _wait_for_attendant(self, done: Callable[[], bool], seconds: float) -> None:

@@ -97,11 +97,14 @@ class MessageConnection(Sending):
         """Make ready for a call, and return its deadline."""
         stream = self.stream
         seconds = stream.timeout if timeout is DEFAULT else check_timeout("timeout", timeout)
-        if self._closed:
-            raise ConnectionError(f"{stream}: the connection has been closed")
+        self._check_not_closed()
         self._settle()
         self._attend_from_now_on()
         return None if seconds is None else stream.runtime.clock() + seconds
+
+    def _check_not_closed(self) -> None:
+        if self._closed:
+            raise ConnectionError(f"{self.stream}: the connection has been closed")
 
     async def open(self, timeout: Timeout = DEFAULT) -> None:
         """Connect now, instead of at the first call that needs it. It may be connected already.
@@ -109,6 +112,7 @@ class MessageConnection(Sending):
         Args:
             timeout: seconds; instead of the stream's ``connection_timeout`` or ``timeout``.
         """
+        self._check_not_closed()
         if not self.stream.connected():
             await self.stream.open(timeout)
         self._begin(None)

@@ -268,6 +268,10 @@ class Sending(Attending):
                     await self._write(link, answers, deadline)
                 except (OSError, EOFError):
                     pass  # who reads finds out
+                except BaseException:
+                    if not self._over(link):
+                        self._outbox.appendleft((link, answers))  # cancelled before it was written
+                    raise
 
 
 def _refused(stream: Any, reason: str) -> MessageRefusedError:

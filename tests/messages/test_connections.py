@@ -262,6 +262,7 @@ async def test_a_closed_connection_stays_closed(flavour):
         for call in (connection.receive, connection.open, lambda: connection.send("x")):
             with pytest.raises(ConnectionError, match="closed"):
                 await call()
+            assert not connection.stream.connected()
 
 
 async def test_the_iteration_ends_with_the_connection(flavour):
