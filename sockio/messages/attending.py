@@ -148,6 +148,10 @@ class Attending(Receiving):
             return True
         return self._begun() and not self.stream.auto_reconnect and not self._is_alive(self.stream._link)
 
+    def _check_not_ended(self) -> None:
+        if self._has_ended():
+            raise ConnectionError(f"{self.stream}: the connection has ended, and is not made again by itself")
+
     async def _keep_reading(self) -> None:
         """Read until somebody waits who reads instead, or there is no room for more."""
         # Who is sending now also sends what is in the outbox, unless that fails. So it is looked after again.

@@ -200,8 +200,7 @@ class MessageConnection(Sending):
         loss, self._loss = self._loss, None
         if loss is not None:
             raise loss
-        if self._has_ended():
-            raise ConnectionError(f"{self.stream}: the connection has ended, and is not made again by itself")
+        self._check_not_ended()
 
     async def _wait_for_message(self, done: Callable[[], bool], call: Call) -> None:
         try:

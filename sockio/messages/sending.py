@@ -116,6 +116,7 @@ class Sending(Attending):
         """Return the link to send on, which is made if need be."""
         link = self.stream._link
         if link is None or link.closed or not link.ready or (self.restart and link.transport.hung_up()):
+            self._check_not_ended()
             # To send nothing is to see to it that there is a link.
             await self.stream._call("send", self._left(call.deadline), b"", None, None)
             link = self.stream._link

@@ -441,8 +441,9 @@ def test_without_restart_the_connection_has_ended(server):
     theirs.close()
     with pytest.raises(EOFError):
         ours.getData(PATIENCE)
-    with pytest.raises(ConnectionError):
-        ours.getData(PATIENCE)
+    for call in (lambda: ours.getData(PATIENCE), lambda: ours.sendData("x", timeout=PATIENCE)):
+        with pytest.raises(ConnectionError, match="the connection has ended, and is not made again by itself"):
+            call()
     assert list(ours) == []
 
 
