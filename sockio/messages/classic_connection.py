@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import queue
+from socket import AF_INET, AF_INET6
 
 from .. import tcp
 from ..client_stream import ClientStream
-from ..common import DEFAULT_LIMIT
+from ..common import DEFAULT_LIMIT, DFT_KEEP_ALIVE
 from ..errors import ConnectionTimeoutError
+from ..resource.hosts import write_host
 from ..retry import Retry
 from ..runtimes import bind
 from ..runtimes.blocking import run
 from ..runtimes.blocking import runtime as _runtime
 from ..runtimes.descriptor import SocketDescriptor
+from ..runtimes.sockets import set_options
 from .connection import MessageConnection
 from .sending import NotAcknowledgedError
 from .wire import socket_of
@@ -209,9 +212,13 @@ class BaseConnection:
 
 def _stream_over(sock: socket.socket) -> ClientStream:
     """Return a stream over a socket that is connected."""
-    peer: Any = sock.getpeername()
-    address = peer[:2] if isinstance(peer, tuple) else None
-    resource = f"tcp://{address[0]}:{address[1]}" if address else f"unix://#{sock.fileno()}"
+    peer: Any = sock.getpeername()  # raises OSError if it is not connected
+    address = None
+    resource = f"unix://#{sock.fileno()}"
+    if sock.family in (AF_INET, AF_INET6):
+        address = peer[:2]
+        resource = f"tcp://{write_host(*address)}"
+        set_options(sock, True, None, DFT_KEEP_ALIVE)
     return bind(ClientStream, _runtime)(resource, SocketDescriptor(sock), address, b"\n", DEFAULT_LIMIT, None, None)
 
 

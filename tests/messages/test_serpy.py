@@ -159,6 +159,9 @@ def test_a_connected_socket_is_taken_over(module):
         with module.Connection(sock) as connection:
             assert connection.start() is connection
             assert connection.conn is sock
+            # As for one that it has made itself: messages do not wait for each other's TCP acknowledgement.
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
             assert connection.getData(PATIENCE) in (b"a", "a")
         assert sock.fileno() == -1
 
