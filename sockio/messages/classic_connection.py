@@ -134,6 +134,8 @@ class BaseConnection:
         except ConnectionTimeoutError as error:
             if not messages.connected() and not self.auto_restart:
                 raise  # cut in the middle of the message
+            if awaited:
+                return False
             raise queue.Full(str(error)) from None
         return True if awaited else None
 

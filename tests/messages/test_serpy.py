@@ -143,6 +143,23 @@ def test_an_acknowledgement_that_does_not_come_in_time_is_false():
         assert connection.sendData("hello", 1, 0.1) is False
 
 
+@pytest.mark.parametrize(("protocol", "mode"), [("serpy", 1), ("serpy", 3), ("blob", 1)])
+def test_a_peer_that_does_not_even_answer_is_false_too(protocol, mode):
+    # (in serpy it has not accepted the mode either, so the message has not been sent)
+    with peer(receive_all) as address, serpy.Connection(protocol=protocol).connect(*address) as connection:
+        for _ in range(2):
+            assert connection.sendData("hello", mode, 0.05) is False
+        assert connection.isConnected()
+
+
+def test_acknowledged_sends_to_a_server_that_is_not_there_again_are_false():
+    with peer(lambda sock: None) as address, serpy.Connection(auto_restart=True).connect(*address) as connection:
+        until(lambda: not connection.isConnected())
+        assert connection.sendData("hello", 1, 0.05) is False
+        with pytest.raises(queue.Full):
+            connection.sendData("hello", 0, 0.05)
+
+
 def test_iteration_ends_when_nothing_comes(server):
     ours, theirs = pair(server)
     with ours, theirs:
