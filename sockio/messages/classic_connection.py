@@ -44,12 +44,11 @@ class BaseConnection:
 
     Attributes:
         adr: host and port to which it was connected; None if it was made from a socket.
-        auto_restart: whether it connects again when the connection is lost.
     """
 
     def __init__(self, sock: socket.socket | None, auto_restart: bool, protocol: Protocol) -> None:
         self.adr: tuple[str, int] | None = None
-        self.auto_restart = bool(auto_restart)
+        self._auto_restart = bool(auto_restart)
         self._protocol = protocol
         self._messages: MessageConnection | None = None
         if sock is not None:
@@ -139,26 +138,32 @@ class BaseConnection:
             raise queue.Full(str(error)) from None
         return True if awaited else None
 
+    @property
+    def auto_restart(self) -> bool:
+        """Whether it connects again when the connection is lost."""
+        return self._auto_restart
+
+    @auto_restart.setter
+    def auto_restart(self, restart: bool) -> None:
+        if restart and self._messages is not None and self.adr is None:
+            raise _no_restart()
+        self._auto_restart = bool(restart)
+        if self._messages is not None:
+            self._messages.restart = self._auto_restart
+            self._messages.stream.auto_reconnect = self._auto_restart
+            self._messages.stream.retry = RESTART if restart else Retry()
+
     def enableRestart(self) -> None:
         """Connect again whenever the connection is lost.
 
         Raises:
             ValueError: it was made from a socket, and does not know where to connect to.
         """
-        if self._messages is not None and self.adr is None:
-            raise _no_restart()
-        self._set_restart(True)
+        self.auto_restart = True
 
     def disableRestart(self) -> None:
         """Do not connect again when the connection is lost."""
-        self._set_restart(False)
-
-    def _set_restart(self, restart: bool) -> None:
-        self.auto_restart = restart
-        if self._messages is not None:
-            self._messages.restart = restart
-            self._messages.stream.auto_reconnect = restart
-            self._messages.stream.retry = RESTART if restart else Retry()
+        self.auto_restart = False
 
     def isConnected(self) -> bool:
         """Tell whether there is a connection whose peer is still there."""

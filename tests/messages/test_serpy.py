@@ -442,6 +442,21 @@ def test_a_connection_restarts_also_while_nobody_uses_it(module):
         ours.close()
 
 
+def test_the_attribute_auto_restart_is_the_switch(module):
+    with module.Server("127.0.0.1", 0).start() as server:
+        with module.Connection().connect("127.0.0.1", server.port) as connection:
+            connection.auto_restart = True
+            until(lambda: len(server) == 1)
+            server.getConnectionsList()[0].close()
+            until(lambda: connection._messages.stream.connection_counter == 2 and connection.isConnected())
+            connection.auto_restart = False
+            until(lambda: len(server) == 1)
+            server.getConnectionsList()[0].close()
+            with pytest.raises(ConnectionError):
+                connection.getData(PATIENCE)
+            assert not connection.auto_restart
+
+
 def test_closing_ends_restarting(module):
     threads = threading.active_count()
     server = module.Server("127.0.0.1", 0).start()
