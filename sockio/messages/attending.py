@@ -148,6 +148,17 @@ class Attending(Receiving):
             return True
         return self._begun() and not self.stream.auto_reconnect and not self._is_alive(self.stream._link)
 
+    def _is_condemned(self) -> bool:
+        """Tell whether the connection is about to end, since what came on it made no sense."""
+        return self._unfinished is not None and isinstance(self._unfinished[1], Rejected)
+
+    async def _outlast_condemned(self, call: Call) -> None:
+        """Wait for the end of a connection that is about to end, so that the call can have another one."""
+        if self._is_condemned():
+            await self._until(lambda: not self._is_condemned(), call)
+            call.link = None
+            self._check_not_ended()
+
     def _check_not_ended(self) -> None:
         if self._has_ended():
             raise ConnectionError(f"{self.stream}: the connection has ended, and is not made again by itself")
@@ -249,7 +260,7 @@ class Attending(Receiving):
         """Close the connection. Calls that use it end with an error; messages that have come can still be received."""
         self._settle()
         try:
-            if self._unfinished is not None and isinstance(self._unfinished[1], Rejected):
+            if self._is_condemned():
                 await self._wait_for_attendant(lambda: self._unfinished is None, LINGER + FAREWELL)
         finally:
             self._closed = True

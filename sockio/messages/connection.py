@@ -186,7 +186,7 @@ class MessageConnection(Sending):
                 if call is None:
                     call = Call("receive", self._begin(timeout))
                     self._check_not_lost()
-                    if self._is_alive(self.stream._link):
+                    if self._is_alive(self.stream._link) and not self._is_condemned():
                         call.link = self.stream._link  # not to take another one, should it have ended
                 await self._wait_for_message(done, call)
                 continue
@@ -204,6 +204,8 @@ class MessageConnection(Sending):
 
     async def _wait_for_message(self, done: Callable[[], bool], call: Call) -> None:
         try:
+            if call.link is None:
+                await self._outlast_condemned(call)
             await self._until(done, call)
             if not self._items:
                 raise self.stream._gone(call.link, "receive")

@@ -114,6 +114,7 @@ class Sending(Attending):
 
     async def _connected(self, call: Call) -> Link:
         """Return the link to send on, which is made if need be."""
+        await self._outlast_condemned(call)
         link = self.stream._link
         if link is None or link.closed or not link.ready or (self.restart and link.transport.hung_up()):
             self._check_not_ended()
