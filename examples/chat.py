@@ -39,6 +39,8 @@ def pass_on(server: Server, speaker: Connection) -> None:
                     listener.sendData(text, timeout=1)
                 except (queue.Full, ConnectionError):
                     pass  # who does not listen, or leaves, misses it
+                except ValueError as error:
+                    print(f"not passed on: {error}", flush=True)
 
 
 def join(adr: str, port: int, name: str) -> None:

@@ -62,10 +62,10 @@ class Connection(BaseConnection):
 
         Returns:
             None in modes 0, 2 and 4. In the others True if the peer has acknowledged the message, False if it has not
-            in time; it may still arrive.
+            in time: it may still arrive, or not have been sent at all.
 
         Raises:
-            queue.Full: the peer takes nothing, or is not there yet again. Nothing has been sent.
+            queue.Full: in modes 0, 2 and 4: the peer takes nothing, or is not there yet again. Nothing has been sent.
             TypeError, ValueError: the message cannot be carried in that mode. Nothing has been sent.
             MessageRefusedError: the peer accepts it not, and says why.
             ConnectionTimeoutError: the time was up in the middle of the message; the connection has been closed.

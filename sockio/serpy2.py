@@ -50,10 +50,12 @@ class Connection(BaseConnection):
             timeout: seconds for sending, and acknowledgement where there is one; None for no limit.
 
         Returns:
-            None. In the blob protocol True if the peer has acknowledged the message, False if it has not in time.
+            None. In the blob protocol True if the peer has acknowledged the message, False if it has not in time: it
+            may still arrive, or not have been sent at all.
 
         Raises:
-            queue.Full: the peer takes nothing, or is not there yet again. Nothing has been sent.
+            queue.Full: the peer takes nothing, or is not there yet again, and acknowledges nothing anyway. Nothing has
+                been sent.
             TypeError, ValueError, OverflowError: the message cannot be carried. Nothing has been sent.
             MessageRefusedError: the peer accepts it not, and says why.
             ConnectionTimeoutError: the time was up in the middle of the message; the connection has been closed.

@@ -148,6 +148,21 @@ class Attending(Receiving):
             return True
         return self._begun() and not self.stream.auto_reconnect and not self._is_alive(self.stream._link)
 
+    def _is_condemned(self) -> bool:
+        """Tell whether the connection is about to end, since what came on it made no sense."""
+        return self._unfinished is not None and isinstance(self._unfinished[1], Rejected)
+
+    async def _outlast_condemned(self, call: Call) -> None:
+        """Wait for the end of a connection that is about to end, so that the call can have another one."""
+        if self._is_condemned():
+            await self._until(lambda: not self._is_condemned(), call)
+            call.link = None
+            self._check_not_ended()
+
+    def _check_not_ended(self) -> None:
+        if self._has_ended():
+            raise ConnectionError(f"{self.stream}: the connection has ended, and is not made again by itself")
+
     async def _keep_reading(self) -> None:
         """Read until somebody waits who reads instead, or there is no room for more."""
         # Who is sending now also sends what is in the outbox, unless that fails. So it is looked after again.
@@ -244,13 +259,17 @@ class Attending(Receiving):
     async def close(self) -> None:
         """Close the connection. Calls that use it end with an error; messages that have come can still be received."""
         self._settle()
-        if self._unfinished is not None and isinstance(self._unfinished[1], Rejected):
-            await self._wait_for_attendant(lambda: self._unfinished is None, LINGER + FAREWELL)
-        self._closed = True
-        self.stream.retry = Retry()  # whoever is connecting again is to stop trying
-        self._ring()
-        await self.stream.close()
-        self._tell()
+        try:
+            if self._is_condemned():
+                await self._wait_for_attendant(lambda: self._unfinished is None, LINGER + FAREWELL)
+        finally:
+            self._closed = True
+            self.stream.retry = Retry()  # whoever is connecting again is to stop trying
+            self._ring()
+            try:
+                await self.stream.close()
+            finally:
+                self._tell()
         await self._wait_for_attendant(lambda: bool(self._vacancy), FAREWELL)
 
     async def _wait_for_attendant(self, done: Callable[[], bool], seconds: float) -> None:

@@ -152,29 +152,30 @@ class BlobDecoder(Decoder):
             )
             return Rejected(error, refusal(number, str(error)), final=True)
         acknowledged = bool(flags & ACKNOWLEDGE)
-        view: memoryview
-        contents: Callable[[], Any]
         try:
-            if type == ARRAY:
-                view, contents = arrays.allocate(description, length)
-            elif type in (TEXT, BYTES):
-                memory = Memory(length)
-                view = memory.view
-                contents = memory.contents if type == BYTES else lambda: memory.contents().decode()
-            else:
-                raise ValueError(f"there is no type {type}, but 1 text, 2 bytes, 3 array")
-        except MemoryError:
+            view, contents = self._allocate(type, description, length)
+        except (MemoryError, OverflowError):
             error = LimitError(f"there is no memory for a message of {length} bytes", self._limit)
             return Rejected(error, refusal(number, str(error)), final=True)
-        except (ValueError, ImportError) as error:
-            # What is wrong is clear before the data have come; they are taken all the same, to get to the next frame.
-            view = memoryview(bytearray(length))
-            contents = _raising(ValueError(str(error)))
 
         def finish(counted: int, trailer: bytes) -> Event:
             return self._finish(number, acknowledged, contents, length, counted, trailer)
 
         return Body(view if length else NOTHING, CRC.size, crc32, finish)
+
+    @staticmethod
+    def _allocate(type: int, description: bytes, length: int) -> tuple[memoryview, Callable[[], Any]]:
+        """Return the memory for the data, and what makes the message of it; that raises ValueError if it cannot be."""
+        try:
+            if type == ARRAY:
+                return arrays.allocate(description, length)
+            if type not in (TEXT, BYTES):
+                raise ValueError(f"there is no type {type}, but 1 text, 2 bytes, 3 array")
+        except (ValueError, ImportError) as error:
+            # What is wrong is clear before the data have come; they are taken all the same, to get to the next frame.
+            return memoryview(bytearray(length)), _raising(ValueError(str(error)))
+        memory = Memory(length)
+        return memory.view, memory.contents if type == BYTES else lambda: memory.contents().decode()
 
     @staticmethod
     def _finish(

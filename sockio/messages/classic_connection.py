@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import queue
+from socket import AF_INET, AF_INET6
 
 from .. import tcp
 from ..client_stream import ClientStream
-from ..common import DEFAULT_LIMIT
+from ..common import DEFAULT_LIMIT, DFT_KEEP_ALIVE
 from ..errors import ConnectionTimeoutError
+from ..resource.hosts import write_host
 from ..retry import Retry
 from ..runtimes import bind
 from ..runtimes.blocking import run
 from ..runtimes.blocking import runtime as _runtime
 from ..runtimes.descriptor import SocketDescriptor
+from ..runtimes.sockets import set_options
 from .connection import MessageConnection
 from .sending import NotAcknowledgedError
 from .wire import socket_of
@@ -41,12 +44,11 @@ class BaseConnection:
 
     Attributes:
         adr: host and port to which it was connected; None if it was made from a socket.
-        auto_restart: whether it connects again when the connection is lost.
     """
 
     def __init__(self, sock: socket.socket | None, auto_restart: bool, protocol: Protocol) -> None:
         self.adr: tuple[str, int] | None = None
-        self.auto_restart = bool(auto_restart)
+        self._auto_restart = bool(auto_restart)
         self._protocol = protocol
         self._messages: MessageConnection | None = None
         if sock is not None:
@@ -131,8 +133,25 @@ class BaseConnection:
         except ConnectionTimeoutError as error:
             if not messages.connected() and not self.auto_restart:
                 raise  # cut in the middle of the message
+            if awaited:
+                return False
             raise queue.Full(str(error)) from None
         return True if awaited else None
+
+    @property
+    def auto_restart(self) -> bool:
+        """Whether it connects again when the connection is lost."""
+        return self._auto_restart
+
+    @auto_restart.setter
+    def auto_restart(self, restart: bool) -> None:
+        if restart and self._messages is not None and self.adr is None:
+            raise _no_restart()
+        self._auto_restart = bool(restart)
+        if self._messages is not None:
+            self._messages.restart = self._auto_restart
+            self._messages.stream.auto_reconnect = self._auto_restart
+            self._messages.stream.retry = RESTART if restart else Retry()
 
     def enableRestart(self) -> None:
         """Connect again whenever the connection is lost.
@@ -140,20 +159,11 @@ class BaseConnection:
         Raises:
             ValueError: it was made from a socket, and does not know where to connect to.
         """
-        if self._messages is not None and self.adr is None:
-            raise _no_restart()
-        self._set_restart(True)
+        self.auto_restart = True
 
     def disableRestart(self) -> None:
         """Do not connect again when the connection is lost."""
-        self._set_restart(False)
-
-    def _set_restart(self, restart: bool) -> None:
-        self.auto_restart = restart
-        if self._messages is not None:
-            self._messages.restart = restart
-            self._messages.stream.auto_reconnect = restart
-            self._messages.stream.retry = RESTART if restart else Retry()
+        self.auto_restart = False
 
     def isConnected(self) -> bool:
         """Tell whether there is a connection whose peer is still there."""
@@ -209,9 +219,13 @@ class BaseConnection:
 
 def _stream_over(sock: socket.socket) -> ClientStream:
     """Return a stream over a socket that is connected."""
-    peer: Any = sock.getpeername()
-    address = peer[:2] if isinstance(peer, tuple) else None
-    resource = f"tcp://{address[0]}:{address[1]}" if address else f"unix://#{sock.fileno()}"
+    peer: Any = sock.getpeername()  # raises OSError if it is not connected
+    address = None
+    resource = f"unix://#{sock.fileno()}"
+    if sock.family in (AF_INET, AF_INET6):
+        address = peer[:2]
+        resource = f"tcp://{write_host(*address)}"
+        set_options(sock, True, None, DFT_KEEP_ALIVE)
     return bind(ClientStream, _runtime)(resource, SocketDescriptor(sock), address, b"\n", DEFAULT_LIMIT, None, None)
 
 

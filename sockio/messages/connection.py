@@ -97,11 +97,14 @@ class MessageConnection(Sending):
         """Make ready for a call, and return its deadline."""
         stream = self.stream
         seconds = stream.timeout if timeout is DEFAULT else check_timeout("timeout", timeout)
-        if self._closed:
-            raise ConnectionError(f"{stream}: the connection has been closed")
+        self._check_not_closed()
         self._settle()
         self._attend_from_now_on()
         return None if seconds is None else stream.runtime.clock() + seconds
+
+    def _check_not_closed(self) -> None:
+        if self._closed:
+            raise ConnectionError(f"{self.stream}: the connection has been closed")
 
     async def open(self, timeout: Timeout = DEFAULT) -> None:
         """Connect now, instead of at the first call that needs it. It may be connected already.
@@ -109,6 +112,7 @@ class MessageConnection(Sending):
         Args:
             timeout: seconds; instead of the stream's ``connection_timeout`` or ``timeout``.
         """
+        self._check_not_closed()
         if not self.stream.connected():
             await self.stream.open(timeout)
         self._begin(None)
@@ -182,7 +186,7 @@ class MessageConnection(Sending):
                 if call is None:
                     call = Call("receive", self._begin(timeout))
                     self._check_not_lost()
-                    if self._is_alive(self.stream._link):
+                    if self._is_alive(self.stream._link) and not self._is_condemned():
                         call.link = self.stream._link  # not to take another one, should it have ended
                 await self._wait_for_message(done, call)
                 continue
@@ -196,11 +200,12 @@ class MessageConnection(Sending):
         loss, self._loss = self._loss, None
         if loss is not None:
             raise loss
-        if self._has_ended():
-            raise ConnectionError(f"{self.stream}: the connection has ended, and is not made again by itself")
+        self._check_not_ended()
 
     async def _wait_for_message(self, done: Callable[[], bool], call: Call) -> None:
         try:
+            if call.link is None:
+                await self._outlast_condemned(call)
             await self._until(done, call)
             if not self._items:
                 raise self.stream._gone(call.link, "receive")

@@ -29,7 +29,8 @@ class Memory:
 
     def __del__(self) -> None:
         # What was cut short goes in any order, and a BytesIO complains if its memory is still viewed.
-        self.view.release()
+        if hasattr(self, "view"):  # there was memory enough
+            self.view.release()
 
     def contents(self) -> bytes:
         """Return the bytes, now that all have come."""

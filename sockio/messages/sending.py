@@ -114,8 +114,10 @@ class Sending(Attending):
 
     async def _connected(self, call: Call) -> Link:
         """Return the link to send on, which is made if need be."""
+        await self._outlast_condemned(call)
         link = self.stream._link
         if link is None or link.closed or not link.ready or (self.restart and link.transport.hung_up()):
+            self._check_not_ended()
             # To send nothing is to see to it that there is a link.
             await self.stream._call("send", self._left(call.deadline), b"", None, None)
             link = self.stream._link
@@ -268,6 +270,10 @@ class Sending(Attending):
                     await self._write(link, answers, deadline)
                 except (OSError, EOFError):
                     pass  # who reads finds out
+                except BaseException:
+                    if not self._over(link):
+                        self._outbox.appendleft((link, answers))  # cancelled before it was written
+                    raise
 
 
 def _refused(stream: Any, reason: str) -> MessageRefusedError:

@@ -120,9 +120,7 @@ class SerpyDecoder(Decoder):
         if block is None and len(buffer) <= self._longest:
             return Need(1)
         if block is None or len(block) > self._longest:
-            limit = self._protocol.limit
-            start = buffer.peek(64) if block is None else block[:64]
-            return refuse(LimitError(f"a message of more than {limit} bytes (limit): {start!r}...", limit, start))
+            return self._refuse_size(buffer.peek(64) if block is None else block)
         if block.startswith(START):
             return self._control(block[1:-1])
         return self._message(block[:-1])
@@ -159,7 +157,7 @@ class SerpyDecoder(Decoder):
             content = content[:-1]
             answer = START + ACKNOWLEDGED + UNIT_SEPARATOR
         if self.mode < 2:
-            return Message(content, len(content), answer)
+            return self._refuse_size(content) if self._is_too_big(content) else Message(content, len(content), answer)
         data: Any
         try:
             data = base64.b85decode(content)
@@ -167,6 +165,8 @@ class SerpyDecoder(Decoder):
             rejection = ProtocolError(f"expected base 85 in mode {self.mode}, got {content[:64]!r}: {error}", content)
             # An answer is awaited that serpy does not have: the end of the connection has to do.
             return refuse(rejection) if answer else Rejected(rejection)
+        if self._is_too_big(data):
+            return self._refuse_size(content)
         size = len(data)
         if self.mode > 3:
             try:
@@ -176,6 +176,14 @@ class SerpyDecoder(Decoder):
                 rejection = ProtocolError(problem, content)
                 return refuse(rejection) if answer else Rejected(rejection)
         return Message(data, size, answer)
+
+    def _is_too_big(self, data: bytes) -> bool:
+        return len(data) > self._protocol.limit
+
+    def _refuse_size(self, block: bytes) -> Rejected:
+        limit = self._protocol.limit
+        start = block[:64]
+        return refuse(LimitError(f"a message of more than {limit} bytes (limit): {start!r}...", limit, start))
 
 
 def refuse(error: ProtocolError | LimitError) -> Rejected:

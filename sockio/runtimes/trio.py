@@ -91,14 +91,16 @@ class TrioTransport(Transport):
         except trio.ClosedResourceError:
             raise ConnectionAbortedError("closed") from None
 
-    async def send(self, data: bytes | bytearray | memoryview, deadline: float | None) -> None:
-        await trio.lowlevel.checkpoint_if_cancelled()
-        rest = memoryview(data)
+    def send(self, data: bytes | bytearray | memoryview, deadline: float | None) -> Awaitable[None] | None:
+        # No checkpoint before it: a cancellation that comes out here costs the connection, since something may have
+        # gone already.
+        sent = self.send_now(data)
+        return None if sent == len(data) else self._send_rest(memoryview(data)[sent:], deadline)
+
+    async def _send_rest(self, rest: memoryview, deadline: float | None) -> None:
         while rest:
-            sent = self.send_now(rest)
-            rest = rest[sent:]
-            if rest:
-                await wait_until(deadline, self._wait, trio.lowlevel.wait_writable)
+            await wait_until(deadline, self._wait, trio.lowlevel.wait_writable)
+            rest = rest[self.send_now(rest) :]
 
     def send_now(self, data: bytes | bytearray | memoryview) -> int:
         if self._closed:

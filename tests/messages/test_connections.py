@@ -251,6 +251,27 @@ async def test_a_connection_that_was_lost_meanwhile_is_an_error_once_and_then_ma
         assert await connection.receive() == b"hello"
 
 
+@pytest.mark.parametrize("next_call", ["send", "receive"])
+async def test_the_call_after_garbage_has_a_new_connection(flavour, next_call):
+    def garbage(sock: socket.socket) -> None:
+        sock.sendall(b"\x01SETMODE9\x1f")
+        receive_all(sock)
+
+    def good(sock: socket.socket) -> None:
+        sock.sendall(b"hello\x1f")
+        assert receive_all(sock) == (b"hello\x1f" if next_call == "send" else b"")
+
+    async with flavour.peer(garbage, good) as address:
+        connection = flavour.connect(address, "serpy")
+        await connection.open()
+        with pytest.raises(ValueError, match="expected a mode"):
+            await connection.receive()
+        if next_call == "send":
+            await connection.send("hello")
+        assert await connection.receive() == b"hello"
+        await connection.close()
+
+
 async def test_a_closed_connection_stays_closed(flavour):
     async with flavour.peer(lambda sock: (sock.sendall(b"a\x1fb\x1f"), receive_all(sock))) as address:
         connection = flavour.connect(address, "serpy")
@@ -262,6 +283,7 @@ async def test_a_closed_connection_stays_closed(flavour):
         for call in (connection.receive, connection.open, lambda: connection.send("x")):
             with pytest.raises(ConnectionError, match="closed"):
                 await call()
+            assert not connection.stream.connected()
 
 
 async def test_the_iteration_ends_with_the_connection(flavour):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -60,6 +61,16 @@ def test_a_chat_of_two():
                 emmy.stdin.close()
                 hear(ada, "Emmy: Hello Ada")
                 assert emmy.wait(20) == 0
+
+
+def test_a_chat_goes_on_after_what_cannot_be_passed_on():
+    with running("examples.chat", "serve", "127.0.0.1", "0") as server:
+        port = port_of(server)
+        with running("examples.chat", "join", "127.0.0.1", port, "Ada") as ada:
+            hear(ada, "* you are Ada")
+            with socket.create_connection(("127.0.0.1", int(port))) as original:
+                original.sendall(b"\x01SETMODE1\x1f\x04\x1fthat was nothing\x04\x1f")
+                hear(ada, "that was nothing")
 
 
 def test_a_broadcast():

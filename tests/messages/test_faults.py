@@ -19,8 +19,11 @@ import pytest
 import sockio.serpy
 import sockio.serpy2
 from sockio import sio
+from sockio.buffer import Buffer
 from sockio.messages import BlockingMessageConnection, arrays
-from sockio.messages.blob import BYTES, MESSAGE, encode_head
+from sockio.messages.blob import ARRAY, BYTES, MESSAGE, encode_head
+from sockio.messages.events import Rejected
+from sockio.messages.protocols import protocol_named
 from sockio.runtimes.blocking import runtime
 from tests.messages.kit import PATIENCE, expect, peer, receive, until
 
@@ -188,6 +191,21 @@ def test_no_memory_for_a_message_is_the_end_of_that_connection_alone(monkeypatch
     with peer(script) as address, BlockingMessageConnection(sio.TCP(*address)) as messages:
         with pytest.raises(ValueError, match="no memory"):
             messages.receive(PATIENCE)
+
+
+@pytest.mark.parametrize(
+    ("type", "description"),
+    [(BYTES, b""), (ARRAY, b'{"dtype": "<f8", "shape": [1]}'), (9, b"")],
+    ids=["bytes", "array", "unknown"],
+)
+@pytest.mark.parametrize("length", [2**61, 2**63 + 8])
+def test_what_no_memory_can_hold_is_refused_whatever_it_is(type, description, length):
+    buffer = Buffer()
+    buffer.append(encode_head(MESSAGE, 1, type, description, length, 1))
+    event = protocol_named("blob", 2**64, "ascii", False).decoder().decode(buffer)
+    assert isinstance(event, Rejected)
+    assert event.final
+    assert f"no memory for a message of {length} bytes" in str(event.error)
 
 
 # Peers that go, and connections that are closed, in every phase

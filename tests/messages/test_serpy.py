@@ -143,6 +143,23 @@ def test_an_acknowledgement_that_does_not_come_in_time_is_false():
         assert connection.sendData("hello", 1, 0.1) is False
 
 
+@pytest.mark.parametrize(("protocol", "mode"), [("serpy", 1), ("serpy", 3), ("blob", 1)])
+def test_a_peer_that_does_not_even_answer_is_false_too(protocol, mode):
+    # (in serpy it has not accepted the mode either, so the message has not been sent)
+    with peer(receive_all) as address, serpy.Connection(protocol=protocol).connect(*address) as connection:
+        for _ in range(2):
+            assert connection.sendData("hello", mode, 0.05) is False
+        assert connection.isConnected()
+
+
+def test_acknowledged_sends_to_a_server_that_is_not_there_again_are_false():
+    with peer(lambda sock: None) as address, serpy.Connection(auto_restart=True).connect(*address) as connection:
+        until(lambda: not connection.isConnected())
+        assert connection.sendData("hello", 1, 0.05) is False
+        with pytest.raises(queue.Full):
+            connection.sendData("hello", 0, 0.05)
+
+
 def test_iteration_ends_when_nothing_comes(server):
     ours, theirs = pair(server)
     with ours, theirs:
@@ -159,6 +176,9 @@ def test_a_connected_socket_is_taken_over(module):
         with module.Connection(sock) as connection:
             assert connection.start() is connection
             assert connection.conn is sock
+            # As for one that it has made itself: messages do not wait for each other's TCP acknowledgement.
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
             assert connection.getData(PATIENCE) in (b"a", "a")
         assert sock.fileno() == -1
 
@@ -422,6 +442,21 @@ def test_a_connection_restarts_also_while_nobody_uses_it(module):
         ours.close()
 
 
+def test_the_attribute_auto_restart_is_the_switch(module):
+    with module.Server("127.0.0.1", 0).start() as server:
+        with module.Connection().connect("127.0.0.1", server.port) as connection:
+            connection.auto_restart = True
+            until(lambda: len(server) == 1)
+            server.getConnectionsList()[0].close()
+            until(lambda: connection._messages.stream.connection_counter == 2 and connection.isConnected())
+            connection.auto_restart = False
+            until(lambda: len(server) == 1)
+            server.getConnectionsList()[0].close()
+            with pytest.raises(ConnectionError):
+                connection.getData(PATIENCE)
+            assert not connection.auto_restart
+
+
 def test_closing_ends_restarting(module):
     threads = threading.active_count()
     server = module.Server("127.0.0.1", 0).start()
@@ -441,8 +476,9 @@ def test_without_restart_the_connection_has_ended(server):
     theirs.close()
     with pytest.raises(EOFError):
         ours.getData(PATIENCE)
-    with pytest.raises(ConnectionError):
-        ours.getData(PATIENCE)
+    for call in (lambda: ours.getData(PATIENCE), lambda: ours.sendData("x", timeout=PATIENCE)):
+        with pytest.raises(ConnectionError, match="the connection has ended, and is not made again by itself"):
+            call()
     assert list(ours) == []
 
 

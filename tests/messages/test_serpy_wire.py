@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import pickle
 import socket
@@ -13,6 +14,7 @@ from sockio import ConnectionTimeoutError, LimitError, ProtocolError
 from sockio.buffer import Buffer
 from sockio.framing import Need
 from sockio.messages import MessageRefusedError, NotAcknowledgedError
+from sockio.messages.events import Message, Rejected
 from sockio.messages.serpy import Serpy
 from tests.messages.kit import PATIENCE, expect, receive, receive_all
 
@@ -395,6 +397,26 @@ async def test_an_endless_message_ends_the_connection(flavour):
         with pytest.raises(LimitError, match="more than 100000 bytes"):
             await connection.receive()
         await flavour.until(lambda: not connection.connected())
+
+
+@pytest.mark.parametrize("mode", range(6))
+def test_the_limit_is_exact_in_every_mode(mode):
+    protocol = Serpy(limit=10, allow_unpickle=True)
+
+    def receive_text(text: bytes) -> object:
+        decoder = protocol.decoder()
+        decoder.mode = mode
+        end = b"\x04\x1f" if mode % 2 else b"\x1f"
+        buffer = Buffer()
+        buffer.append((text if mode < 2 else base64.b85encode(text)) + end)
+        return decoder.decode(buffer)
+
+    event = receive_text(b"12345678901")
+    assert isinstance(event, Rejected)
+    assert isinstance(event.error, LimitError)
+    # A pickled 1 that needs less.
+    event = receive_text(b"\x80\x04K\x01." if mode > 3 else b"1234567890")
+    assert isinstance(event, Message)
 
 
 async def test_a_message_cut_short_is_an_error(flavour):
