@@ -95,6 +95,13 @@ def test_a_modbus_device_is_a_device(client: Client, serve: Serve, bench: Bench,
         arguments = [40]
         unit = "mm"
         minimum = 0
+        maximum = 1234567.25
+        [attributes.counter]
+        read = "read_uint32"
+        write = "write_uint32"
+        arguments = [60]
+        minimum = 0.5
+        maximum = 1234567
         [attributes.pump]
         read = "read_coil"
         write = "write_coil"
@@ -112,8 +119,12 @@ def test_a_modbus_device_is_a_device(client: Client, serve: Serve, bench: Bench,
     client.write("any/modbus/1", "pump", True)
     assert [value for value, _, _ in client.read("any/modbus/1", "level", "pump")] == [12.5, True]
     assert client.command("any/modbus/1", "read_coil", [7]) == [True]
-    with pytest.raises(Refused, match="API_WAttrOutsideLimit"):
-        client.write("any/modbus/1", "level", -1.0)
+    for name, least, most in (("level", 0.0, 1234567.25), ("counter", 1, 1234567)):
+        client.write("any/modbus/1", name, most)
+        assert client.read("any/modbus/1", name)[0][0] == most
+        for beyond in (least - 1, most + 1):
+            with pytest.raises(Refused, match="API_WAttrOutsideLimit"):
+                client.write("any/modbus/1", name, beyond)
     with pytest.raises(Refused, match="1 to 125"):
         client.command("any/modbus/1", "read_holding", [0, 126])
     assert client.state("any/modbus/1")[0] == "ON"
