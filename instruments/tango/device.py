@@ -12,13 +12,13 @@ from ..base import Driver
 from .alarms import alarm_of, with_levels
 from .declaration import Call, Declaration
 from .drivers import connect, disconnect
+from .events import Answer, Events
 from .failures import failure, text_of
 from .framework import (
     AttrQuality,
     DevFailed,
     Device,
     DevState,
-    EventType,
     GreenMode,
     device_property,
 )
@@ -35,14 +35,6 @@ RETRY_PERIOD = 0.5
 
 #: Where the state stands among the readings.
 STATE = "State"
-
-#: The events that the device pushes, and what pushes each.
-EVENTS = {
-    EventType.CHANGE_EVENT: "push_change_event",
-    EventType.ALARM_EVENT: "push_alarm_event",
-    EventType.ARCHIVE_EVENT: "push_archive_event",
-}
-
 
 #: What the property of that name is.
 URL = "Where the instrument is, such as tcp://192.168.1.123:5000."
@@ -97,6 +89,7 @@ class DriverDevice(Device):
         self._state_at: float | None = None
         self._shown_state: tuple[Any, str] = (None, "")
         self._waiting = Waiting()
+        self._events = Events(self, (*self.declaration.attributes, "State", "Status"))
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._polling: asyncio.Task[None] | None = None
@@ -358,7 +351,7 @@ class DriverDevice(Device):
         """Look over and over at what clients want events of, and push them; find out when a lost instrument is back."""
         while self._driver is driver:
             try:
-                wanted = self._subscribed()
+                wanted = self._events.subscribed()
                 names = [name for name in wanted if name in self.declaration.attributes]
                 if self._failed_at is not None or "State" in wanted or "Status" in wanted:
                     names = list(dict.fromkeys((*names, *self._telling())))
@@ -366,7 +359,7 @@ class DriverDevice(Device):
                     await self._try_contact(driver)  # nothing is going to be asked
                 await self._refresh(names)
                 if wanted:
-                    await in_thread(self._push, wanted)
+                    await in_thread(self._events.push, wanted, self._event)
             except Exception as error:
                 self.error_stream(f"polling failed: {error!r}")
                 self._show(DevState.FAULT, f"Error: {text_of(error)}")
@@ -385,25 +378,7 @@ class DriverDevice(Device):
         else:
             await self._in_touch(driver)
 
-    def _subscribed(self) -> dict[str, list[Any]]:
-        """Return the events that somebody has subscribed to, by attribute."""
-        attributes = self.get_device_attr()
-        found = {}
-        for name in (*self.declaration.attributes, "State", "Status"):
-            each = attributes.get_attr_by_name(name)
-            kinds = [kind for kind in EVENTS if each.is_event_subscribed(kind)]
-            if kinds:
-                found[name] = kinds
-        return found
-
-    def _push(self, wanted: dict[str, list[Any]]) -> None:
-        """Push events, in a thread of Tango's. Tango itself sees whether something has changed."""
-        for name, kinds in wanted.items():
-            answer = self._event(name)
-            for kind in kinds:
-                getattr(self, EVENTS[kind])(name, *answer)
-
-    def _event(self, name: str) -> tuple[Any, ...]:
+    def _event(self, name: str) -> Answer:
         """Return what an event says: value, time and quality, or the error."""
         if name == "State":
             return self.get_state(), time.time(), AttrQuality.ATTR_VALID

@@ -65,6 +65,14 @@ def test_nothing_is_told_twice(client: Client, device: str, recorder: Recorder) 
     eventually(lambda: client.events(device, "loop2rate")[-1][0] == 33.0)
 
 
+def test_events_do_not_take_values_from_those_who_read(client: Client, supply: str) -> None:
+    client.put(supply, PollingPeriod=["0.01"])
+    client.command(supply, "Init")
+    client.subscribe(supply, "temperature")
+    readings = [reading for _ in range(500) for reading in client.read(supply, "temperature", "State")]
+    assert {error for _, _, error in readings} == {""}
+
+
 def test_only_what_somebody_wants_to_be_told_is_polled(client: Client, device: str, recorder: Recorder) -> None:
     asked = len(recorder.lines)
     eventually(lambda: len(recorder.lines) > asked + 5)
@@ -139,6 +147,7 @@ def test_a_value_beyond_its_alarm_level_is_state_alarm(client: Client, supply: s
     eventually(lambda: client.events(supply, "State")[-1][0] == "FAULT")
     recorder.replies["T?"] = b"30\n"
     eventually(lambda: client.events(supply, "State")[-1][0] == "ON")
+    client.alarm(supply, "temperature", "Not specified")
 
 
 def test_an_instrument_that_is_there_later_is_found(client: Client, device: str, bench: Bench) -> None:
