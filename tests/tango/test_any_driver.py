@@ -262,6 +262,26 @@ def test_a_can_bus_is_a_device(client: Client, serve: Serve) -> None:
         thread.join()
 
 
+def test_instruments_of_several_kinds_are_in_one_server(
+    client: Client, serve: Serve, bench: Bench, tmp_path: Path
+) -> None:
+    cryocon = f"tcp://127.0.0.1:{bench.port('cryocon')}"
+    modbus = f"modbus::tcp::127.0.0.1:{bench.port('modbusdevice')}::1"
+    script = tmp_path / "lab.py"
+    script.write_text(
+        "import sys\n"
+        "from instruments.tango import devices_of, register, run\n\n"
+        f"register('any/several/1', 'CryoCon', 'Lab/several', {cryocon!r})\n"
+        f"register('any/several/2', 'ModBusDevice', 'Lab/several', {modbus!r})\n"
+        "run([devices_of('cryocon'), devices_of('modbus')], 'Lab', 'several', options=sys.argv[1:])\n"
+    )
+    serve("python", str(script))
+    for name in ("any/several/1", "any/several/2"):
+        eventually(lambda name=name: client.state(name)[0] == "ON", lambda name=name: client.state(name))
+    assert client.read("any/several/1", "idn")[0][0] == "Cryo-con,24C,204683,1.01A"
+    assert client.command("any/several/2", "read_holding", [5, 1]) == [5]
+
+
 def test_without_a_database(client: Client, serve: Serve, bench: Bench) -> None:
     port = free_port()
     url = f"tcp://127.0.0.1:{bench.port('cryocon')}"
