@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .classes import device_class
     from .device import DriverDevice
-    from .server import devices_of, register, serve
+    from .server import devices_of, register, run, serve
 else:
     __getattr__, __dir__ = lazily(
         __name__,
@@ -26,8 +26,9 @@ else:
             "device_class": ".classes",
             "devices_of": ".server",
             "register": ".server",
+            "run": ".server",
             "serve": ".server",
         },
     )
 
-__all__ = ["DriverDevice", "device_class", "devices_of", "register", "serve"]
+__all__ = ["DriverDevice", "device_class", "devices_of", "register", "run", "serve"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from .declaration import Attribute, Command, Declaration
 from .device import DriverDevice
 from .framework import AttrWriteType, DevUChar, attribute, command
-from .values import ValueType
+from .values import NUMBERS, ValueType, is_in_64_bits
 
 #: The most elements of a list.
 LIST_SIZE = 2**20
@@ -25,7 +26,13 @@ def device_class(
         declaration: of its attributes and commands.
         base: what it derives from.
         **members: more of the class: properties, methods.
+
+    Raises:
+        ValueError: a command is called as something that the class has already.
     """
+    for name in declaration.commands:
+        if name in members or hasattr(base, name):
+            raise ValueError(f"command {name}: every device has something of this name already, so choose another")
     namespace: dict[str, Any] = {"__doc__": declaration.description, "declaration": declaration, **members}
     for each in declaration.attributes.values():
         namespace[f"_attribute_{each.name}"] = make_attribute(each)
@@ -52,9 +59,7 @@ def make_attribute(each: Attribute) -> Any:
     settings: dict[str, Any] = {"label": each.label, "unit": each.unit, "doc": each.description}
     if each.format:
         settings["format"] = each.format
-    for setting, limit in (("min_value", each.minimum), ("max_value", each.maximum)):
-        if limit is not None:
-            settings[setting] = f"{limit:g}"
+    settings |= limits(each)
     change = ANY_CHANGE.get(each.type.element)
     if change is not None:
         settings |= {"abs_change": change, "archive_abs_change": change}
@@ -66,6 +71,20 @@ def make_attribute(each: Attribute) -> Any:
     return attribute(
         name=name, fget=without_annotations(read), dtype=dtype(each.type), read_green_mode=False, **settings
     )
+
+
+def limits(each: Attribute) -> dict[str, str]:
+    """Return the limits of an attribute as PyTango names and writes them: exactly, and whole ones for whole numbers,
+    for which Tango understands nothing else."""
+    found: dict[str, str] = {}
+    for setting, limit, inwards in (("min_value", each.minimum, math.ceil), ("max_value", each.maximum, math.floor)):
+        if limit is None or not math.isfinite(limit) or each.type.element not in NUMBERS:
+            continue
+        if each.type.element == "float":
+            found[setting] = repr(float(limit)).removesuffix(".0")
+        elif is_in_64_bits(whole := inwards(limit)):
+            found[setting] = str(whole)
+    return found
 
 
 def make_command(each: Command) -> Any:

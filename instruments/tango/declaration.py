@@ -230,7 +230,7 @@ def declare(driver: Driver | type[Driver], taken: Collection[str] = ()) -> Decla
             left_out[operation.name] = reason
             continue
         name = operation.name
-        if name.lower() in TAKEN or name in taken:
+        while name.lower() in TAKEN or name in taken:
             name = DRIVER + name
         if other := called_alike(name, commands):
             left_out[operation.name] = f"clients cannot tell it from {other}"

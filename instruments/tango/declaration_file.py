@@ -37,7 +37,7 @@ from .file_checks import (
     suggestion,
     text_in,
 )
-from .values import named
+from .values import NUMBERS, named
 
 #: What a file may say, and what each attribute and each command may say in it.
 KEYS = ("device", "driver", "url", "state", "keep", "drop", "attributes", "commands")
@@ -56,7 +56,6 @@ ATTRIBUTE_KEYS = (
     "format",
 )
 TEXTS = ("label", "unit", "description", "format")
-NUMBERS = ("int", "float")
 COMMAND_KEYS = ("from", "arguments", "named", "description")
 
 
@@ -126,8 +125,10 @@ def apply(content: Mapping[str, Any], declaration: Declaration) -> Declaration:
     name = str(content["state"])
     attribute = editor.attributes.get(name) or declaration.attributes.get(name)
     call = attribute.read if attribute else Call(editor.operation(name, "state"))
-    if call.operation.result is None or call.operation.result.element != "bool":
-        raise ValueError(f"state: {name} does not tell yes from no: it gives {call.operation.result}")
+    result = call.operation.result
+    if result is None or result.element != "bool" or result.is_list:
+        raise ValueError(f"state: {name} does not tell yes from no: it gives {result}")
+    check_needs_nothing(call, name, "state")
     return replace(edited, state=call, state_label=attribute.label if attribute else label_of(name))
 
 
@@ -186,9 +187,7 @@ class Editor:
         result = named(str(settings["type"])) if "type" in settings else call.operation.result
         if result is None or result.element == "none":
             raise ValueError(f"{where}: {settings['read']} gives nothing to be read")
-        if any(each.is_required for each in call.parameters):
-            needed = ", ".join(str(each) for each in call.parameters if each.is_required)
-            raise ValueError(f"{where}: {settings['read']} needs arguments: {needed}")
+        check_needs_nothing(call, settings["read"], where)
         if str(settings["read"]) == name:
             self.commands.pop(name, None)
         base = replace(attribute_of(name, call, None), type=result)
@@ -260,6 +259,13 @@ class Editor:
         if name not in known:
             raise ValueError(f"{where}: the driver has no {name!r}{suggestion(name, {*known, *self.attributes})}")
         return known[name]
+
+
+def check_needs_nothing(call: Call, name: str, where: str) -> None:
+    """Refuse to read with arguments that nobody gives."""
+    needed = ", ".join(str(each) for each in call.parameters if each.is_required)
+    if needed:
+        raise ValueError(f"{where}: {name} needs arguments: {needed}")
 
 
 def matches(name: str, among: Collection[str]) -> bool:

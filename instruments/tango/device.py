@@ -5,25 +5,27 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, ClassVar
 
 from ..base import Driver
+from .alarms import alarm_of, with_levels
 from .declaration import Call, Declaration
 from .drivers import connect, disconnect
+from .events import Answer, Events
 from .failures import failure, text_of
 from .framework import (
     AttrQuality,
     DevFailed,
     Device,
     DevState,
-    EventType,
     GreenMode,
-    Util,
     device_property,
 )
 from .readings import Readings, is_fresh, read_together
 from .threads import in_thread, wait_in_thread
 from .values import encode
+from .waiting import Waiting, is_shutting_down
 
 #: Seconds for which the state holds.
 STATE_PERIOD = 1.0
@@ -33,14 +35,6 @@ RETRY_PERIOD = 0.5
 
 #: Where the state stands among the readings.
 STATE = "State"
-
-#: The events that the device pushes, and what pushes each.
-EVENTS = {
-    EventType.CHANGE_EVENT: "push_change_event",
-    EventType.ALARM_EVENT: "push_alarm_event",
-    EventType.ARCHIVE_EVENT: "push_archive_event",
-}
-
 
 #: What the property of that name is.
 URL = "Where the instrument is, such as tcp://192.168.1.123:5000."
@@ -91,11 +85,15 @@ class DriverDevice(Device):
         self._readings = Readings({}, 0.0)
         self._in_contact = False
         self._failed_at: float | None = None
+        self._witness: str | None = None
         self._state_at: float | None = None
         self._shown_state: tuple[Any, str] = (None, "")
+        self._waiting = Waiting()
+        self._events = Events(self, (*self.declaration.attributes, "State", "Status"))
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._polling: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
         try:
             await super().init_device()
             check_period("PollingPeriod", self.PollingPeriod, least=0.01)
@@ -113,15 +111,18 @@ class DriverDevice(Device):
         self._driver = driver
         self._show(DevState.UNKNOWN, f"{driver!r} has not been asked anything yet")
         self._polling = self._loop.create_task(self._poll(driver))
+        self._watching = self._loop.create_task(self._waiting.give_up_at_shutdown())
 
     async def delete_device(self) -> None:
-        """Stop asking, and close the device's own connection."""
-        polling, driver = self._polling, self._driver
-        self._polling = self._driver = None
+        """Stop asking, give up what the instrument has not answered yet, and close the device's own connection."""
+        tasks, driver = [each for each in (self._polling, self._watching) if each is not None], self._driver
+        self._polling = self._watching = self._driver = None
         self._show(DevState.INIT, "The device is being initialised")
-        if polling is not None:
-            polling.cancel()
-            await asyncio.wait([polling])
+        self._waiting.give_up()
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
         if driver is not None:
             await disconnect(driver)
         await super().delete_device()
@@ -149,8 +150,19 @@ class DriverDevice(Device):
     # Reading
 
     async def _refresh_state(self) -> None:
-        if self.declaration.state and not is_fresh(self._state_at, STATE_PERIOD):
-            await self._refresh([])
+        if is_fresh(self._state_at, STATE_PERIOD):
+            return
+        names = self._telling()
+        if names or self.declaration.state:
+            await self._refresh(names)
+
+    def _telling(self) -> list[str]:
+        """Return the attributes that tell the state: those with alarm levels, and of a lost instrument without a state
+        of its own the one whose answer will tell that it is back."""
+        names = [each.get_name() for each in with_levels(self.get_device_attr())]
+        if self._failed_at is not None and self.declaration.state is None and self._witness is not None:
+            names.append(self._witness)
+        return names
 
     async def _refresh(self, names: Iterable[str]) -> None:
         """Ask the instrument for attributes and the state in one go, and note what comes.
@@ -168,12 +180,22 @@ class DriverDevice(Device):
         if self.declaration.state is not None:
             calls = {STATE: self.declaration.state, **calls}
         began = time.monotonic()
-        outcomes = await read_together(driver, calls)
+        outcomes: dict[str, Any] | None = None
+        with suppress(ConnectionAbortedError), self._until_given_up():
+            outcomes = await read_together(driver, calls)
         if self._driver is not driver:
             await self._refresh(names)  # initialised anew meanwhile
             return
+        if outcomes is None:
+            return
         await self.met({name: outcomes.pop(name) for name in companions})
         await self._conclude(driver, outcomes, began)
+
+    def _until_given_up(self) -> AbstractContextManager[None]:
+        """Wait for the instrument no longer than until the device is initialised anew."""
+        if asyncio.current_task() is self._polling:
+            return nullcontext()  # it ends with the driver
+        return self._waiting.until_given_up()
 
     async def _conclude(self, driver: Driver, outcomes: dict[str, Any], began: float) -> None:
         """Note what has come of readings, and what that says of the state; unless something was changed meanwhile."""
@@ -183,6 +205,8 @@ class DriverDevice(Device):
         for name, outcome in outcomes.items():
             if name != STATE:
                 self._readings.note(name, outcome, began)
+                if self._witness is None or not isinstance(outcome, OSError):
+                    self._witness = name
         if lost is not None:
             self._lose(lost)
         elif outcomes:
@@ -222,8 +246,10 @@ class DriverDevice(Device):
         self._show(DevState.FAULT, f"Error: {text_of(error)}")
 
     def _show(self, state: Any, status: str) -> None:
-        """Set state and status."""
+        """Set state and status; ON is ALARM as long as an attribute is beyond its levels."""
         self._state_at = time.monotonic()
+        if state == DevState.ON and (alarms := self._alarms()):
+            state, status = DevState.ALARM, "\n".join((status, *alarms))
         if (state, status) != self._shown_state:  # to tell Tango costs more than to compare
             self.set_state(state)
             self.set_status(status)
@@ -243,6 +269,15 @@ class DriverDevice(Device):
         if reading.value is None:
             return self.declaration.attributes[name].type.nothing, reading.when, AttrQuality.ATTR_INVALID
         return reading.value, reading.when, AttrQuality.ATTR_VALID
+
+    def _alarms(self) -> list[str]:
+        """Return what there is to say of attributes that are beyond their levels."""
+        found = []
+        for attribute in with_levels(self.get_device_attr()):
+            reading = self._readings.of(attribute.get_name())
+            if reading is not None and reading.value is not None:
+                found.append(alarm_of(attribute, reading.value))
+        return [each for each in found if each is not None]
 
     # Writing and commands
 
@@ -291,7 +326,8 @@ class DriverDevice(Device):
         if driver is None:
             raise failure("NotInitialized", self.get_status(), origin)
         try:
-            result = await call(driver, *arguments, **named)
+            with self._until_given_up():
+                result = await call(driver, *arguments, **named)
         except OSError as error:
             if self._driver is driver:  # otherwise it has been closed, as the device was initialised anew
                 self._lose(error)
@@ -306,6 +342,7 @@ class DriverDevice(Device):
             self._failed_at = None
             if self.declaration.state is None:
                 await self._in_touch(driver)
+                self._state_at = None  # what was changed may have ended an alarm
         return result
 
     # Events
@@ -314,13 +351,15 @@ class DriverDevice(Device):
         """Look over and over at what clients want events of, and push them; find out when a lost instrument is back."""
         while self._driver is driver:
             try:
-                wanted = self._subscribed()
+                wanted = self._events.subscribed()
                 names = [name for name in wanted if name in self.declaration.attributes]
+                if self._failed_at is not None or "State" in wanted or "Status" in wanted:
+                    names = list(dict.fromkeys((*names, *self._telling())))
                 if self.declaration.state is None and all(map(self._readings.is_valid, names)):
                     await self._try_contact(driver)  # nothing is going to be asked
                 await self._refresh(names)
                 if wanted:
-                    await in_thread(self._push, wanted)
+                    await in_thread(self._events.push, wanted, self._event)
             except Exception as error:
                 self.error_stream(f"polling failed: {error!r}")
                 self._show(DevState.FAULT, f"Error: {text_of(error)}")
@@ -339,25 +378,7 @@ class DriverDevice(Device):
         else:
             await self._in_touch(driver)
 
-    def _subscribed(self) -> dict[str, list[Any]]:
-        """Return the events that somebody has subscribed to, by attribute."""
-        attributes = self.get_device_attr()
-        found = {}
-        for name in (*self.declaration.attributes, "State", "Status"):
-            each = attributes.get_attr_by_name(name)
-            kinds = [kind for kind in EVENTS if each.is_event_subscribed(kind)]
-            if kinds:
-                found[name] = kinds
-        return found
-
-    def _push(self, wanted: dict[str, list[Any]]) -> None:
-        """Push events, in a thread of Tango's. Tango itself sees whether something has changed."""
-        for name, kinds in wanted.items():
-            answer = self._event(name)
-            for kind in kinds:
-                getattr(self, EVENTS[kind])(name, *answer)
-
-    def _event(self, name: str) -> tuple[Any, ...]:
+    def _event(self, name: str) -> Answer:
         """Return what an event says: value, time and quality, or the error."""
         if name == "State":
             return self.get_state(), time.time(), AttrQuality.ATTR_VALID
@@ -372,7 +393,7 @@ class DriverDevice(Device):
 def refuse_at_shutdown() -> None:
     """Refuse a request when the server is shutting down, which it does as soon as no request is being answered:
     never, if clients keep asking something that takes its time."""
-    if Util.instance().is_svr_shutting_down():
+    if is_shutting_down():
         raise failure("ShuttingDown", "the device server is shutting down", "DriverDevice")
 
 

@@ -137,7 +137,13 @@ def run(
     options: Sequence[str] = (),
     url: str = "",
 ) -> None:
-    """Serve devices; the arguments are those of `serve`."""
+    """Serve devices of one or several classes, until the server is killed.
+
+    Args:
+        classes: as `devices_of` makes them, of different names.
+        devices: names of devices of the first class. Those of others are registered with `register`.
+        server, instance, database, port, options, url: as for `serve`.
+    """
     arguments = [server, instance, *options]
     if database:
         for name in devices:
@@ -161,7 +167,7 @@ def register(name: str, class_name: str, server: str, url: str = "") -> None:
         url: where the instrument is.
 
     Raises:
-        ValueError: another server has a device of this name.
+        ValueError: another server has a device of this name, or it is of another class.
         DevFailed: the database cannot be reached, or refuses.
     """
     database = Database()
@@ -174,6 +180,11 @@ def register(name: str, class_name: str, server: str, url: str = "") -> None:
     else:
         if present.ds_full_name.lower() != server.lower():
             raise ValueError(f"{name} belongs to the server {present.ds_full_name} already, and cannot be in {server}")
+        if present.class_name.lower() != class_name.lower():
+            raise ValueError(
+                f"{name} is registered as a {present.class_name}, and would be a {class_name}: "
+                f"take it out of the database first, or choose another name"
+            )
     if url and not database.get_device_property(name, "url")["url"]:
         database.put_device_property(name, {"url": [url]})
 

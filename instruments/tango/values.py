@@ -18,6 +18,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 #: What a value is, or what the elements of a list are.
 Element = Literal["bool", "int", "float", "str", "bytes", "none"]
 
+#: Those that have limits.
+NUMBERS = ("int", "float")
+
 #: What stands where there is no value.
 NOTHING: dict[Element, Any] = {"bool": False, "int": 0, "float": math.nan, "str": "", "bytes": b"", "none": None}
 
@@ -74,9 +77,14 @@ def whole(value: Any) -> int:
     number = int(value, 0) if isinstance(value, str) else int(value)
     if not isinstance(value, str) and number != value:
         raise ValueError(f"expected a whole number, got {value!r}")
-    if not -(2**63) <= number < 2**63:
+    if not is_in_64_bits(number):
         raise ValueError(f"expected a number of 64 bits, got {value!r}")
     return number
+
+
+def is_in_64_bits(number: int) -> bool:
+    """Tell whether Tango's whole numbers go as far."""
+    return -(2**63) <= number < 2**63
 
 
 def text(value: Any) -> str:
@@ -180,14 +188,41 @@ def moment(kind: Any) -> ValueType:
 
 def enumeration(kind: type[enum.Enum]) -> ValueType:
     """Return the type of an enumeration, whose members travel as their names."""
+    if issubclass(kind, enum.Flag):
+        return flags(kind)
+    return ValueType(
+        "str", encode=lambda value: value.name, decode=lambda name: member(kind, name), choices=tuple(kind.__members__)
+    )
+
+
+def flags(kind: type[enum.Flag]) -> ValueType:
+    """Return the type of flags: the names of those that are set with ``|`` between them, bits without a name as a
+    number."""
+
+    def encode(value: Any) -> str:
+        rest, names = int(value.value), []
+        for name, each in kind.__members__.items():
+            bits = int(each.value)
+            if bits and rest & bits == bits:
+                names.append(name)
+                rest &= ~bits
+        return "|".join([*names, *([hex(rest)] if rest else [])])
 
     def decode(text: str) -> Any:
-        try:
-            return kind[text]
-        except KeyError:
-            raise ValueError(f"{text!r} is not allowed: expected one of {', '.join(kind.__members__)}") from None
+        result = kind(0)
+        for name in filter(None, map(str.strip, text.split("|"))):
+            result |= member(kind, name)
+        return result
 
-    return ValueType("str", encode=lambda value: value.name, decode=decode, choices=tuple(kind.__members__))
+    return ValueType("str", encode=encode, decode=decode)
+
+
+def member(kind: type[enum.Enum], name: str) -> Any:
+    """Return a member of an enumeration."""
+    try:
+        return kind[name]
+    except KeyError:
+        raise ValueError(f"{name!r} is not allowed: expected one of {', '.join(kind.__members__)}") from None
 
 
 def one_of(values: tuple[Any, ...]) -> ValueType | None:
@@ -307,4 +342,19 @@ def named(name: str) -> ValueType:
     return listed
 
 
-__all__ = ["BOOL", "FLOAT", "INT", "JSON", "NONE", "STR", "ValueType", "encode", "list_of", "named", "parse", "type_of"]
+__all__ = [
+    "BOOL",
+    "FLOAT",
+    "INT",
+    "JSON",
+    "NONE",
+    "NUMBERS",
+    "STR",
+    "ValueType",
+    "encode",
+    "is_in_64_bits",
+    "list_of",
+    "named",
+    "parse",
+    "type_of",
+]

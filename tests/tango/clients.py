@@ -77,6 +77,10 @@ class Client:
     def ping(self, device: str) -> None:
         self._proxy(device).ping()
 
+    def patience(self, device: str, seconds: float) -> None:
+        """Wait longer for replies of a device than Tango's three seconds."""
+        self._proxy(device).set_timeout_millis(int(seconds * 1000))
+
     @refusing
     def state(self, device: str) -> tuple[str, str]:
         proxy = self._proxy(device)

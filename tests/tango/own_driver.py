@@ -85,6 +85,10 @@ class Supply(Driver):
         low, high = (await self._ask(f"LIMITS {output}?")).split(",")
         return Limits(float(low), float(high))
 
+    async def is_overloaded(self, output: int) -> bool:
+        """Whether an output has more to give than it can."""
+        return await self._ask(f"OVERLOADED {output}?") == "yes"
+
     async def ramp(self, output: int, volt: float, seconds: float = 1.0) -> None:
         """Go somewhere slowly."""
         await self._ask(f"RAMP {output} {volt} {seconds}")

@@ -95,6 +95,13 @@ def test_a_modbus_device_is_a_device(client: Client, serve: Serve, bench: Bench,
         arguments = [40]
         unit = "mm"
         minimum = 0
+        maximum = 1234567.25
+        [attributes.counter]
+        read = "read_uint32"
+        write = "write_uint32"
+        arguments = [60]
+        minimum = 0.5
+        maximum = 1234567
         [attributes.pump]
         read = "read_coil"
         write = "write_coil"
@@ -112,8 +119,12 @@ def test_a_modbus_device_is_a_device(client: Client, serve: Serve, bench: Bench,
     client.write("any/modbus/1", "pump", True)
     assert [value for value, _, _ in client.read("any/modbus/1", "level", "pump")] == [12.5, True]
     assert client.command("any/modbus/1", "read_coil", [7]) == [True]
-    with pytest.raises(Refused, match="API_WAttrOutsideLimit"):
-        client.write("any/modbus/1", "level", -1.0)
+    for name, least, most in (("level", 0.0, 1234567.25), ("counter", 1, 1234567)):
+        client.write("any/modbus/1", name, most)
+        assert client.read("any/modbus/1", name)[0][0] == most
+        for beyond in (least - 1, most + 1):
+            with pytest.raises(Refused, match="API_WAttrOutsideLimit"):
+                client.write("any/modbus/1", name, beyond)
     with pytest.raises(Refused, match="1 to 125"):
         client.command("any/modbus/1", "read_holding", [0, 126])
     assert client.state("any/modbus/1")[0] == "ON"
@@ -249,6 +260,26 @@ def test_a_can_bus_is_a_device(client: Client, serve: Serve) -> None:
         process.kill()
         server.shutdown()
         thread.join()
+
+
+def test_instruments_of_several_kinds_are_in_one_server(
+    client: Client, serve: Serve, bench: Bench, tmp_path: Path
+) -> None:
+    cryocon = f"tcp://127.0.0.1:{bench.port('cryocon')}"
+    modbus = f"modbus::tcp::127.0.0.1:{bench.port('modbusdevice')}::1"
+    script = tmp_path / "lab.py"
+    script.write_text(
+        "import sys\n"
+        "from instruments.tango import devices_of, register, run\n\n"
+        f"register('any/several/1', 'CryoCon', 'Lab/several', {cryocon!r})\n"
+        f"register('any/several/2', 'ModBusDevice', 'Lab/several', {modbus!r})\n"
+        "run([devices_of('cryocon'), devices_of('modbus')], 'Lab', 'several', options=sys.argv[1:])\n"
+    )
+    serve("python", str(script))
+    for name in ("any/several/1", "any/several/2"):
+        eventually(lambda name=name: client.state(name)[0] == "ON", lambda name=name: client.state(name))
+    assert client.read("any/several/1", "idn")[0][0] == "Cryo-con,24C,204683,1.01A"
+    assert client.command("any/several/2", "read_holding", [5, 1]) == [5]
 
 
 def test_without_a_database(client: Client, serve: Serve, bench: Bench) -> None:

@@ -90,6 +90,15 @@ def test_a_device_of_another_server_is_not_taken(cryocon: Process, tmp_path: Pat
     assert "test/cryocon/1 belongs to the server CryoCon/test already" in done.stderr
 
 
+def test_a_device_of_another_class_is_not_served_as_nothing(
+    cryocon: Process, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    arguments = ["--driver", "scpi", "--server", "CryoCon", "--device", "test/cryocon/1", "test"]
+    done = run("instruments.tango.server", *arguments, folder=tmp_path, environment=environment)
+    assert done.returncode == 2
+    assert "test/cryocon/1 is registered as a CryoCon, and would be a Instrument" in done.stderr
+
+
 def test_what_a_driver_offers_is_shown(tmp_path: Path, environment: dict[str, str]) -> None:
     (tmp_path / "mine.py").write_text(
         "from instruments.base import Driver\n\n"

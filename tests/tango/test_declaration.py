@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from enum import Flag, IntFlag
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -40,7 +41,15 @@ def test_getters_with_setters_become_attributes_and_the_rest_commands(offered: D
         "output2_voltage": True,
         "fan_voltage": True,
     }
-    assert list(offered.commands) == ["driver_state", "limits", "ramp", "label", "dump", "read_message"]
+    assert list(offered.commands) == [
+        "driver_state",
+        "limits",
+        "is_overloaded",
+        "ramp",
+        "label",
+        "dump",
+        "read_message",
+    ]
     assert offered.left_out == {"trace": "to is nothing that a client can give"}
 
 
@@ -84,6 +93,35 @@ def test_annotations_stand_for_types(annotation: Any, expected: str) -> None:
 @pytest.mark.parametrize("annotation", [object, Supply, list[list[float]], list[bytes], set, Literal[1, "a"]])
 def test_what_tango_has_no_words_for_is_nothing(annotation: Any) -> None:
     assert type_of(annotation) is None
+
+
+def test_flags_travel_as_the_names_of_those_that_are_set() -> None:
+    class Alarms(IntFlag):
+        DOOR = 1
+        WATER = 2
+        INTERLOCK = 16
+
+    class Relays(Flag):
+        PUMP = 1
+        VALVE = 2
+
+    for kind, value, text in (
+        (Alarms, Alarms.DOOR, "DOOR"),
+        (Alarms, Alarms(19), "DOOR|WATER|INTERLOCK"),
+        (Alarms, Alarms(0), ""),
+        (Relays, Relays.VALVE | Relays.PUMP, "PUMP|VALVE"),
+    ):
+        type = type_of(kind)
+        assert type is not None
+        assert type.decode is not None
+        assert encode(type, value) == text
+        assert type.decode(text) == value
+    alarms = type_of(Alarms)
+    assert alarms is not None
+    assert alarms.decode is not None
+    assert encode(alarms, Alarms(2 | 8)) == "WATER|0x8"
+    with pytest.raises(ValueError, match="'FIRE' is not allowed: expected one of DOOR, WATER, INTERLOCK"):
+        alarms.decode("DOOR|FIRE")
 
 
 def test_records_travel_as_json() -> None:
@@ -290,11 +328,19 @@ def test_registers_become_attributes_by_a_file() -> None:
         ({"keep": ["nothing*"]}, "nothing is called 'nothing\\*'"),
         ({"drop": "mode"}, "drop: expected a list"),
         ({"state": "temperature"}, "state: temperature does not tell yes from no"),
+        ({"state": "is_overloaded"}, "state: is_overloaded needs arguments: output: int"),
     ],
 )
 def test_what_a_file_gets_wrong_is_told(offered: Declaration, content: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         apply(content, offered)
+
+
+@pytest.mark.parametrize("name", ["url", "prompt", "get_status", "call"])
+def test_a_command_cannot_be_called_as_what_every_device_has(name: str) -> None:
+    with pytest.raises(ValueError, match=f"command {name}: every device has something of this name already"):
+        devices_of(Supply, declaration={"commands": {name: "dump"}})
+    devices_of(Supply, declaration={"attributes": {name: "mode"}})
 
 
 def test_arguments_in_a_file_are_of_the_types_that_the_driver_takes(offered: Declaration) -> None:
@@ -333,11 +379,11 @@ class Shouting(Driver):
 
 def test_names_that_are_the_same_to_tango_do_not_answer_for_each_other() -> None:
     offered = offer(Shouting)
-    assert list(offered.commands) == ["echo", "driver_State", "driver_declaration", "driver_volume"]
+    assert list(offered.commands) == ["echo", "driver_State", "driver_driver_declaration", "driver_volume"]
     assert offered.left_out == {"ECHO": "clients cannot tell it from echo"}
     cls = devices_of(Shouting)
     assert cls.declaration.name == "Shouting"
-    assert {"volume", "driver_declaration"} <= set(vars(cls))
+    assert type(vars(cls)["volume"]) is type(vars(cls)["driver_declaration"]) is type(vars(cls)["url"])  # properties
 
 
 def test_files_are_yaml_or_toml(tmp_path: Path) -> None:

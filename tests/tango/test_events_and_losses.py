@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -21,6 +22,22 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     bench = Bench([{"class": "CryoCon", "io_period": 0}], tmp_path)
     yield bench
     bench.stop()
+
+
+@pytest.fixture(scope="module")
+def supply_server(serve: Callable[..., Process]) -> Process:
+    return serve("sockio-tango", "--driver", "tests.tango.own_driver:Supply", "--device", "test/supply/1", "supply")
+
+
+@pytest.fixture
+def supply(client: Client, supply_server: Process, recorder: Recorder) -> str:
+    """A device without a state of its own, which is ON as long as the instrument can be reached."""
+    name = "test/supply/1"
+    recorder.replies |= {"T?": b"4.2\n", "V1": b"1.5\n"}
+    client.put(name, url=[f"{recorder.url}?timeout=0.2"], PollingPeriod=["0.05"])
+    client.command(name, "Init")
+    eventually(lambda: client.state(name)[0] == "ON")
+    return name
 
 
 def qualities(readings: list[Reading]) -> list[str]:
@@ -46,6 +63,14 @@ def test_nothing_is_told_twice(client: Client, device: str, recorder: Recorder) 
     assert len(client.events(device, "loop2rate")) <= before + 1
     client.write(device, "loop2rate", 33.0)
     eventually(lambda: client.events(device, "loop2rate")[-1][0] == 33.0)
+
+
+def test_events_do_not_take_values_from_those_who_read(client: Client, supply: str) -> None:
+    client.put(supply, PollingPeriod=["0.01"])
+    client.command(supply, "Init")
+    client.subscribe(supply, "temperature")
+    readings = [reading for _ in range(500) for reading in client.read(supply, "temperature", "State")]
+    assert {error for _, _, error in readings} == {""}
 
 
 def test_only_what_somebody_wants_to_be_told_is_polled(client: Client, device: str, recorder: Recorder) -> None:
@@ -87,6 +112,42 @@ def test_a_killed_instrument_is_a_fault_and_heals_by_itself(client: Client, devi
     eventually(lambda: client.events(device, "channelB")[-1][1] == "ATTR_VALID")
     assert qualities(client.read(device, "channelA", "loop1type", "loop1ramp")) == ["ATTR_VALID"] * 3
     assert client.state(device) == ("OFF", "Control is Off")
+
+
+def test_a_connection_alone_is_no_answer_of_a_lost_instrument(client: Client, supply: str, recorder: Recorder) -> None:
+    client.subscribe(supply, "State")
+    assert qualities(client.read(supply, "temperature")) == ["ATTR_VALID"]
+    recorder.replies |= {"T?": b"", "V1": b""}  # the connection stands, as that of a serial line's server does
+    assert qualities(client.read(supply, "output1_voltage")) == ["ATTR_INVALID"]
+    with pytest.raises(Refused, match="timed out"):
+        client.write(supply, "output1_voltage", 5.0)
+    asked = len(recorder.lines)
+    eventually(lambda: len(recorder.lines) > asked + 1)  # it is tried again
+    state, status = client.state(supply)
+    assert state == "FAULT"
+    assert "timed out" in status
+    recorder.replies |= {"T?": b"4.2\n"}
+    eventually(lambda: client.events(supply, "State")[-1][0] == "ON")
+    states = [state for state, _, _ in client.events(supply, "State")]
+    assert [key for key, _ in itertools.groupby(states)] == ["ON", "FAULT", "ON"]
+
+
+def test_a_value_beyond_its_alarm_level_is_state_alarm(client: Client, supply: str, recorder: Recorder) -> None:
+    client.alarm(supply, "temperature", "50")
+    client.subscribe(supply, "State")  # of the attribute itself, nobody wants to know
+    for temperature, expected in ((b"49.5", "ON"), (b"50", "ALARM"), (b"-", "ON"), (b"60", "ALARM")):
+        recorder.replies["T?"] = temperature + b"\n"
+        eventually(lambda expected=expected: client.events(supply, "State")[-1][0] == expected)
+    state, status = client.state(supply)
+    assert (state, status.partition("\n")[2]) == ("ALARM", "Alarm : Value too high for temperature")
+    recorder.replies["T?"] = b"30\n"
+    client.write(supply, "output1_voltage", 1.0)
+    assert client.state(supply)[0] == "ON"
+    recorder.replies["T?"] = b""
+    eventually(lambda: client.events(supply, "State")[-1][0] == "FAULT")
+    recorder.replies["T?"] = b"30\n"
+    eventually(lambda: client.events(supply, "State")[-1][0] == "ON")
+    client.alarm(supply, "temperature", "Not specified")
 
 
 def test_an_instrument_that_is_there_later_is_found(client: Client, device: str, bench: Bench) -> None:
@@ -152,6 +213,42 @@ def test_a_server_ends_though_clients_keep_reading(
             thread.join()
     assert server.printed() == "Ready to accept request\n"
     eventually(lambda: recorder.open == 0)
+
+
+def test_who_waits_for_ever_gives_up_at_init_and_at_the_end(
+    client: Client, serve: Callable[..., Process], recorder: Recorder
+) -> None:
+    device = "test/waiting/1"
+    url = f"{recorder.url}?timeout=3600"
+    server = serve("CryoCon", "--device", device, "--url", url, "waiting")
+    eventually(lambda: client.state(device)[0] == "OFF")
+    client.patience(device, 2 * PATIENCE)
+    failures: list[Exception] = []
+
+    def call(method: Callable[..., object], *arguments: str) -> threading.Thread:
+        def run() -> None:
+            try:
+                method(device, *arguments)
+            except Refused as failure:
+                failures.append(failure)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        return thread
+
+    recorder.replies["LOOP 1:PGA"] = recorder.replies["LOCKOUT"] = b""  # nothing comes
+    waiting = call(client.command, "run", "SYSTEM:LOCKOUT?")
+    eventually(lambda: recorder.asked("LOCKOUT"))
+    client.command(device, "Init")
+    waiting.join()
+    assert ["before the instrument had answered" in str(failure) for failure in failures] == [True]
+    eventually(lambda: client.state(device)[0] == "OFF")
+    waiting = call(client.read, "loop1pgain")
+    eventually(lambda: recorder.asked("LOOP 1:PGA"))
+    server.process.terminate()
+    assert server.process.wait(PATIENCE) in (0, -signal.SIGTERM)
+    waiting.join()
+    assert server.printed() == "Ready to accept request\n"
 
 
 def test_a_killed_server_is_there_again_by_its_name(
