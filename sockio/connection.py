@@ -59,8 +59,11 @@ class Connection(Endpoint):
                 plain read has met a malformed frame.
         """
         runtime = self.runtime
-        if runtime.suspends and runtime.home() is not self._home:
-            self._settle()
+        if runtime.suspends:
+            if runtime.home() is not self._home:
+                self._settle()
+            if runtime.asks_for_cancellation:
+                await runtime.check_cancellation()
         ticket = Ticket(method, runtime.caller())
         if receive is None:
             ticket.reads = False

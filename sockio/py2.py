@@ -1005,6 +1005,9 @@ class Runtime(object):
     #: Whether primitives may suspend the calling coroutine.
     suspends = True
 
+    #: Whether calls have to ask if they are cancelled: those that need not wait would not be told otherwise.
+    asks_for_cancellation = False
+
     #: Whether an async generator may be left half-way, by ``break``, without a warning.
     drops_generators = True
 
@@ -1018,6 +1021,10 @@ class Runtime(object):
 
     def sleep(self, seconds):
         """Let *seconds* pass."""
+
+    def check_cancellation(self):
+        """Raise what cancels the calling task, if it is cancelled. Called before a call has done anything."""
+        raise NotImplementedError  # where `asks_for_cancellation` is not set
 
     @staticmethod
     def home():
@@ -2057,8 +2064,11 @@ class BaseConnection(Endpoint):
                 plain read has met a malformed frame.
         """
         runtime = self.runtime
-        if runtime.suspends and runtime.home() is not self._home:
-            self._settle()
+        if runtime.suspends:
+            if runtime.home() is not self._home:
+                self._settle()
+            if runtime.asks_for_cancellation:
+                runtime.check_cancellation()
         ticket = Ticket(method, runtime.caller())
         if receive is None:
             ticket.reads = False

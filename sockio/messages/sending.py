@@ -227,6 +227,8 @@ class Sending(Attending):
 
     async def _wait_writable(self, link: Link, deadline: float | None) -> None:
         """Wait until something can be written: what has not begun in time need not cost the connection."""
+        if self.stream.runtime.asks_for_cancellation:
+            await self.stream.runtime.check_cancellation()
         if deadline is None or is_writable(link):
             return
         descriptor = link.transport.descriptor()

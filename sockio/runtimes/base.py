@@ -128,6 +128,9 @@ class Runtime(ABC):
     #: Whether primitives may suspend the calling coroutine.
     suspends = True
 
+    #: Whether calls have to ask if they are cancelled: those that need not wait would not be told otherwise.
+    asks_for_cancellation = False
+
     #: Whether an async generator may be left half-way, by ``break``, without a warning.
     drops_generators = True
 
@@ -143,6 +146,10 @@ class Runtime(ABC):
     @abstractmethod
     async def sleep(self, seconds: float) -> None:
         """Let *seconds* pass."""
+
+    async def check_cancellation(self) -> None:
+        """Raise what cancels the calling task, if it is cancelled. Called before a call has done anything."""
+        raise NotImplementedError  # where `asks_for_cancellation` is not set
 
     @staticmethod
     @abstractmethod

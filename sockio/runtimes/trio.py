@@ -92,8 +92,7 @@ class TrioTransport(Transport):
             raise ConnectionAbortedError("closed") from None
 
     def send(self, data: bytes | bytearray | memoryview, deadline: float | None) -> Awaitable[None] | None:
-        # No checkpoint before it: a cancellation that comes out here costs the connection, since something may have
-        # gone already.
+        # Without a checkpoint: a cancellation that came out here would cost the connection.
         sent = self.send_now(data)
         return None if sent == len(data) else self._send_rest(memoryview(data)[sent:], deadline)
 
@@ -188,12 +187,16 @@ class TrioRuntime(Runtime):
 
     name = "trio"
     drops_generators = False
+    asks_for_cancellation = True
 
     def clock(self) -> float:
         return trio.current_time()
 
     async def sleep(self, seconds: float) -> None:
         await trio.sleep(seconds)
+
+    async def check_cancellation(self) -> None:
+        await trio.lowlevel.checkpoint_if_cancelled()
 
     @staticmethod
     def home() -> object:

@@ -310,3 +310,20 @@ def test_trio(server: Server, scenario: Scenario, behind: str) -> None:
     with nothing_left():
         # Opening what is open waits for nothing.
         assert trio.run(main) > (0 if scenario.name == "open" and behind == "behind another" else 1)
+
+
+def test_on_trio_calls_that_need_not_wait_are_cancelled_too(server: Server) -> None:
+    async def main() -> None:
+        stream = sockio_trio.TCP(server.host, server.port)
+        assert await stream.write_readline(b"echo one\necho two\n") == b"one\n"
+        await stream.wait_readable(4)
+        for call in (lambda: stream.write(b"echo three\n"), stream.readline):
+            with trio.CancelScope() as scope:
+                scope.cancel()
+                await call()
+            assert scope.cancelled_caught
+        assert await stream.readline() == b"two\n"
+        await check(stream)
+
+    trio.run(main)
+    assert server.clients() == 0

@@ -70,18 +70,22 @@ def test_receives_that_are_cancelled_while_messages_are_acknowledged_cost_no_con
     trio.run(on_trio)
 
 
-def test_a_send_that_is_cancelled_before_it_is_acknowledged_keeps_the_connection():
+@pytest.mark.parametrize("sent", [False, True])
+def test_a_send_that_is_cancelled_before_it_is_acknowledged_keeps_the_connection(sent: bool):
     async def main() -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             async with MessageConnection(sockio_trio.TCP(*listener.getsockname())) as messages:
+                peer, _ = listener.accept()
                 with trio.CancelScope() as scope:
-                    scope.cancel()
-                    await messages.send("stop")
+                    async with trio.open_nursery() as nursery:
+                        nursery.start_soon(messages.send, "stop")
+                        if sent:
+                            await trio.lowlevel.wait_readable(peer)
+                        scope.cancel()
                 assert scope.cancelled_caught
                 assert messages.connected()
-            peer, _ = listener.accept()
             with peer:
-                assert receive_all(peer).count(b"stop") == 1
+                assert receive_all(peer).count(b"stop") == sent
 
     trio.run(main)
 
