@@ -54,9 +54,9 @@ class ComSrv(Standalone):
         Raises:
             ValueError: the resource string is not understood.
         """
-        await self._drop(
-            registry.resource(carrier_of(parse(address) if isinstance(address, str) else address).resource)
-        )
+        if not isinstance(address, Address):
+            address = parse(address)
+        await self._drop(registry.resource(carrier_of(address).resource))
 
     async def drop_all(self) -> None:
         """Close all connections."""

@@ -27,8 +27,8 @@ class Default:
 DEFAULT: Final = Default()
 
 
-def check_timeout(name: str, timeout: Any) -> float | None:
-    """Return *timeout* if it can be one: seconds, zero or more, or None for no limit.
+def check_timeout(name: str, timeout: Any, unit: str = "seconds") -> float | None:
+    """Return *timeout* if it can be one: seconds (or another unit), zero or more, or None for no limit.
 
     Raises:
         TypeError: not a number.
@@ -37,9 +37,9 @@ def check_timeout(name: str, timeout: Any) -> float | None:
     if timeout is None:
         return None
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
-        raise TypeError(f"{name} must be a number of seconds or None, not {timeout!r}")
+        raise TypeError(f"{name} must be a number of {unit} or None, not {timeout!r}")
     if not timeout >= 0:
-        raise ValueError(f"{name} must be zero or more seconds, or None for no limit, not {timeout!r}")
+        raise ValueError(f"{name} must be zero or more {unit}, or None for no limit, not {timeout!r}")
     return timeout if timeout < LONGEST else None
 
 

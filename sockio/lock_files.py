@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import struct
@@ -177,6 +178,8 @@ def folder() -> str:
     """
     chosen = os.environ.get("SOCKIO_LOCK_FOLDER")
     if chosen:
+        if not os.path.isdir(chosen):
+            raise FileNotFoundError(errno.ENOENT, "SOCKIO_LOCK_FOLDER, the folder for locks, is not there", chosen)
         return chosen
     for path in FOLDERS:
         try:

@@ -319,8 +319,8 @@ class Default(object):
 DEFAULT = Default()
 
 
-def check_timeout(name, timeout):
-    """Return *timeout* if it can be one: seconds, zero or more, or None for no limit.
+def check_timeout(name, timeout, unit="seconds"):
+    """Return *timeout* if it can be one: seconds (or another unit), zero or more, or None for no limit.
 
     Raises:
         TypeError: not a number.
@@ -329,9 +329,9 @@ def check_timeout(name, timeout):
     if timeout is None:
         return None
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
-        raise TypeError("{} must be a number of seconds or None, not {!r}".format(name, timeout))
+        raise TypeError("{} must be a number of {} or None, not {!r}".format(name, unit, timeout))
     if not timeout >= 0:
-        raise ValueError("{} must be zero or more seconds, or None for no limit, not {!r}".format(name, timeout))
+        raise ValueError("{} must be zero or more {}, or None for no limit, not {!r}".format(name, unit, timeout))
     return timeout if timeout < LONGEST else None
 
 

@@ -116,7 +116,7 @@ class HidDevice(BasePipe):
             ProtocolError: a report of a size that the device has not declared.
         """
         if timeout is DEFAULT:
-            milliseconds = check_timeout("timeout_ms", timeout_ms)
+            milliseconds = check_timeout("timeout_ms", timeout_ms, "milliseconds")
             timeout = None if milliseconds is None else milliseconds / 1000
         report: bytes = await self._call("read", timeout)
         return report

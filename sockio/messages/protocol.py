@@ -46,9 +46,6 @@ class Protocol:
     #: Whether a message is acknowledged where its sender does not say.
     acknowledges = False
 
-    #: The mode of a message that is to be acknowledged, and of one that is not, where the protocol has modes.
-    modes: tuple[int, ...] = (0,)
-
     def __init__(
         self, limit: int = DEFAULT_MESSAGE_LIMIT, encoding: str = "ascii", allow_unpickle: bool = False
     ) -> None:

@@ -133,6 +133,11 @@ def test_version(flavour: Flavour) -> None:
     assert sockio.__version__.startswith(".".join(map(str, version)))
 
 
+def test_what_is_no_resource_is_not_dropped(flavour: Flavour) -> None:
+    with pytest.raises(TypeError, match="resource string"):
+        flavour.call(flavour.make(ComSrv).drop, object())
+
+
 def test_the_guide() -> None:
     async def guide() -> None:
         from instruments import ComSrv

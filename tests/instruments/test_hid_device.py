@@ -151,7 +151,7 @@ def test_what_is_no_report_and_no_time(flavour: Flavour) -> None:
     device = flavour.make(HidDevice, 0xDEAD, 0xBEEF)
     with pytest.raises(TypeError, match="bytes"):
         flavour.call(device.write, "text")
-    with pytest.raises(ValueError, match="timeout_ms"):
+    with pytest.raises(ValueError, match="timeout_ms must be zero or more milliseconds"):
         flavour.call(device.read, timeout_ms=-1)
 
 

@@ -217,6 +217,9 @@ def test_everybody_locks_in_the_same_folder(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.delenv("SOCKIO_LOCK_FOLDER", raising=False)
     monkeypatch.setattr(lock_files, "FOLDERS", (str(tmp_path / "none"), str(roots), str(everybodys)))
     assert lock_files.folder() == str(everybodys)
+    monkeypatch.setenv("SOCKIO_LOCK_FOLDER", str(tmp_path / "none"))
+    with pytest.raises(FileNotFoundError, match=r"SOCKIO_LOCK_FOLDER.*none"):
+        lock_files.folder()
 
 
 def test_instruments_are_listed_while_others_come_and_go() -> None:
