@@ -265,7 +265,7 @@ class Timeout(Scenario):
 
     def call(self, stream: Any) -> None:
         with pytest.raises(sio.ConnectionTimeoutError):
-            stream.write_readline(b"wait 0.02 late\n", timeout=0.005)
+            stream.write_readline(b"wait 0.2 late\n", timeout=0.002)
 
 
 class PeerEnds(Scenario):

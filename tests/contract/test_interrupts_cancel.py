@@ -106,7 +106,7 @@ async def big_write(stream: Any) -> None:
 
 async def late(stream: Any) -> None:
     with pytest.raises(TimeoutError):
-        await stream.write_readline(b"wait 0.02 late\n", timeout=0.005)
+        await stream.write_readline(b"wait 0.2 late\n", timeout=0.002)
 
 
 async def cut_short(stream: Any) -> None:

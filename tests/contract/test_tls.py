@@ -157,9 +157,9 @@ async def test_many_at_once_get_their_own_replies(flavour: Flavour, secure: Any)
 async def test_late_answer_never_reaches_the_next_request(flavour: Flavour, secure: Any) -> None:
     stream = secure()
     assert await stream.write_readline(b"echo here\n", timeout=5) == b"here\n"
-    with pytest.raises(TimeoutError, match=r"timed out after 0.02 s"):
-        await stream.write_readline(b"wait 0.04 late\n", timeout=0.02)
-    assert await stream.write_readline(b"wait 0.05 next\n", timeout=5) == b"next\n"
+    with pytest.raises(TimeoutError, match=r"timed out after 0.01 s"):
+        await stream.write_readline(b"wait 0.08 late\n", timeout=0.01)
+    assert await stream.write_readline(b"wait 0.1 next\n", timeout=5) == b"next\n"
     assert stream.connection_counter == 2
 
 

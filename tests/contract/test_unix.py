@@ -42,8 +42,8 @@ async def test_a_late_answer_never_reaches_the_next_request(flavour: Flavour, se
     stream = flavour.Unix(server.path)
     await stream.open()
     with pytest.raises(TimeoutError, match=r"timed out after 0.01 s"):
-        await stream.write_readline(b"wait 0.03 late\n", timeout=0.01)
-    assert await stream.write_readline(b"wait 0.05 next\n", timeout=5) == b"next\n"
+        await stream.write_readline(b"wait 0.08 late\n", timeout=0.01)
+    assert await stream.write_readline(b"wait 0.1 next\n", timeout=5) == b"next\n"
     assert stream.connection_counter == 2
 
 
