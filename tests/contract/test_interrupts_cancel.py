@@ -323,7 +323,7 @@ def test_on_trio_calls_that_need_not_wait_are_cancelled_too(server: Server) -> N
                 await call()
             assert scope.cancelled_caught
         assert await stream.readline() == b"two\n"
+        assert stream.connection_counter == 1
         await check(stream)
 
     trio.run(main)
-    assert server.clients() == 0
