@@ -86,6 +86,7 @@ class CanConnection:
         if self._forsaken is not None:
             self._forsaken.detach()
         self._forsaken = weakref.finalize(self, session.ask_to_stop)
+        session.apply_filters()  # again, for those who have subscribed since it was opened and did not see it yet
 
     async def close(self) -> None:
         """Close the bus. The next call opens it again; receivers that are waiting end."""

@@ -32,6 +32,7 @@ from instruments.can import (
     RemoteMessage,
     python_can,
 )
+from instruments.can.session import Session
 from instruments.comsrv import ComSrv
 from sockio.errors import ConnectionEOFError, ConnectionTimeoutError
 from tests.instruments.can_peers import Adapter, channel, extended, receiving, standard, virtual
@@ -801,3 +802,25 @@ def test_opening_takes_too_long(flavour: Flavour, name: str, monkeypatch: pytest
     flavour.call(bus.connect)
     assert name in channels
     flavour.call(bus.disconnect)
+
+
+def test_who_subscribes_while_the_bus_is_being_opened_gets_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread has asked for the bus first, with filters of its own, and the driver has those already."""
+    name = channel()
+    start = Session.start
+    bus = sio.CanBus(f"can::virtual::{name}")
+    late = bus.raw([CanFilter(0x200)])
+    coming: list[Any] = []
+    with virtual(name) as peer, ThreadPoolExecutor(1) as others:
+
+        async def start_and_let_others_come(session: Session, deadline: float | None) -> None:
+            await start(session, deadline)
+            coming.append(others.submit(late.connect))
+            until(lambda: len(session._hub._queues) == 2)
+
+        monkeypatch.setattr(Session, "start", start_and_let_others_come)
+        with bus.raw([CanFilter(0x100)]):
+            coming[0].result(10)
+            peer.send(standard(0x200))
+            assert late.next(timeout=10).canid == 0x200
+        bus.disconnect()
