@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from sockio import registry, serial_port, tcp, unix
 from sockio.deadline import DEFAULT, check_timeout
 from sockio.errors import LockExpiredError, ProtocolError
-from sockio.locks import Hold, late_hold
+from sockio.locks import Hold, check_lock_time, late_hold
 from sockio.resource import Address, HostAddress, SerialAddress, parse
 from sockio.runtimes import bind
 from sockio.stream import Stream
@@ -364,19 +364,6 @@ class Place(NamedTuple):
 
 #: Where a pipe is used that has not been used yet.
 NOWHERE = Place(None, object(), None, None)
-
-
-def check_lock_time(name: str, seconds: Any) -> float:
-    """Return for how many seconds a lock is to be held.
-
-    Raises:
-        TypeError: not a number.
-        ValueError: not more than zero, or without an end.
-    """
-    checked = check_timeout(name, seconds)
-    if not checked:
-        raise ValueError(f"{name} must be more than 0 seconds, and not without an end, for a lock; not {seconds!r}")
-    return checked
 
 
 async def open_connection(connection: Any, timeout: float | None) -> None:

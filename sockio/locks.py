@@ -17,6 +17,7 @@ from contextvars import ContextVar
 from queue import Empty, SimpleQueue
 from time import monotonic
 
+from .deadline import check_timeout
 from .errors import DeadlineExpired
 from .lock_files import LockFile
 from .turns import Ticket, Turns
@@ -117,6 +118,19 @@ class ResourceLock:
             if hold is not None:
                 hold.void = True
         self.queue = deque()
+
+
+def check_lock_time(name: str, seconds: Any) -> float:
+    """Return for how many seconds a lock is to be held.
+
+    Raises:
+        TypeError: not a number.
+        ValueError: not more than zero, or without an end.
+    """
+    checked = check_timeout(name, seconds)
+    if not checked:
+        raise ValueError(f"{name} must be more than 0 seconds, and not without an end, for a lock; not {seconds!r}")
+    return checked
 
 
 #: The holds that the present task has taken, and those that it was started under.

@@ -46,11 +46,9 @@ def read_log(path: str | os.PathLike[str]) -> Iterator[CanMessage]:
             return
         except NotImplementedError as error:
             raise ImportError(f"{name}: {error}") from error
-        except OSError as error:
-            if not isinstance(error, gzip.BadGzipFile):
-                raise
-            raise ValueError(f"{name}: not of the format that its name tells: {error}") from error
         except Exception as error:  # python-can's readers raise what their parsing does
+            if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
+                raise
             raise ValueError(f"{name}: not of the format that its name tells: {error}") from error
         yield message
 

@@ -82,14 +82,14 @@ class Wait:
         Where tasks may run the loop inside themselves (by `nest_asyncio`, which leaves a mark), it is in the next
         round: a loop inside the task could not call back what the task is called from.
         """
+        if hasattr(self._loop, "_nest_patched"):
+            self.wake()
+            return
         self._waiting = False
         if self._go_on is not None:
             go_on, self._go_on = self._go_on, None
             try:
-                if hasattr(self._loop, "_nest_patched"):
-                    self._loop.call_soon(go_on)
-                else:
-                    go_on()
+                go_on()
             finally:
                 del go_on  # the frames that the task's error holds hold this one: no cycles
 

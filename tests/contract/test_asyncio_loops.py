@@ -64,7 +64,6 @@ asyncio.run(main())
 
 def test_a_task_may_run_the_loop_inside_itself() -> None:
     """As in notebooks, where a cell is a task already; that changes asyncio for the whole process."""
-    pytest.importorskip("nest_asyncio")
     done = subprocess.run([sys.executable, "-c", NESTED], capture_output=True, text=True, check=False, timeout=50)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -92,6 +91,7 @@ def test_a_loop_may_be_closed_while_tasks_wait(timeout: float | None) -> None:
         await stream.open()
         for call in (stream.readline(), stream.write_readline(b"first\n"), stream.write_readline(b"second\n")):
             task = asyncio.create_task(call)
+            # asyncio complains of the tasks as such, which are not what this is about.
             task._log_destroy_pending = False  # type: ignore[attr-defined]
         await asyncio.sleep(0.01)
 
